@@ -1,0 +1,25 @@
+# Two commands: `make run` shows LEAFE work, `make test` runs the tests. Both set up .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: run test system
+
+run: $(BIN)/.installed
+	python -m flows.pipeline
+
+test: $(BIN)/.installed system
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest
+
+# Chromium for the tests that look at the MLflow UI: installed where apt-get may.
+system:
+	@tests/install-system-packages
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade "pip>=24"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@

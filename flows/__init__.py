@@ -1,0 +1,1 @@
+"""Orchestration with Prefect; the work is done by the stages in `leafe/stages`."""

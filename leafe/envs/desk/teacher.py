@@ -1,0 +1,160 @@
+"""How a clerk at another company plays, reads refusals and writes notes: warm-start lessons.
+
+A small model that starts from nothing must learn to act, to read a refusal, to write a note and
+to follow one. It learns that here, on rulebooks drawn apart from the one it will be put before,
+so that by construction it cannot know that one.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from leafe.env import Lesson
+from leafe.envs.desk.rulebook import TOOLS, Rulebook, Ticket, all_tickets, draw_rulebook
+from leafe.seeds import seed_from
+from leafe.task import make_task
+
+if TYPE_CHECKING:
+    from leafe.envs.desk import Desk
+
+RIGHT = 0.55
+"""Share of moves that are right; the rest are guesses from other companies' rules."""
+HINTS_FOLLOWED = 0.97
+NOTES_FOLLOWED = 0.97
+SLIPS = 0.02
+"""Share of moves that are any tool at all: a clerk who never slips is never refused oddly."""
+EPISODES_PER_RULEBOOK = 8
+BRANCHES = 3
+"""How often a lesson goes back: later reflections are over histories that hold a note."""
+LOOKS_BACK_EARLY = 0.25
+"""Share of lessons that end in a reflection before the episode does."""
+
+REFUSED = re.compile(r"^(?:no )?(\w+) (?:refused:|yet:)")
+NEEDED = re.compile(r"needs (\w+) first|: (\w+) comes first")
+
+
+def first_refusal(observations: Sequence[str]) -> int | None:
+    """The step whose action was the first to be refused; observation t+1 answers action t."""
+    refused = (t for t, said in enumerate(observations[1:]) if REFUSED.match(said))
+    return next(refused, None)
+
+
+def hinted(observation: str) -> str | None:
+    """The tool that a refusal asks for; None where it asks for none."""
+    match = NEEDED.search(observation)
+    return next(filter(None, match.groups())) if match else None
+
+
+def write_note(observation: str) -> str:
+    """What a good reader notes down of a refusal."""
+    refused, needed = REFUSED.match(observation), hinted(observation)
+    wrong = refused.group(1) if refused else "that"
+    return f"too early for {wrong}, call {needed}." if needed else f"not {wrong}, try another."
+
+
+def lessons(count: int, seed: int, avoid: Sequence[Rulebook], desk: Desk) -> Iterator[Lesson]:
+    """At least `count` lessons; rulebooks that are to be avoided are passed over."""
+    rng = random.Random(seed_from("lessons", seed))
+    tickets = all_tickets()
+    drawn = (draw_rulebook(f"other {seed} {n}") for n in range(64))
+    others = [rulebook for rulebook in drawn if rulebook not in avoid]
+    made, number = 0, 0
+    while made < count:
+        number += 1
+        rulebook = draw_rulebook(f"lesson {seed} {number}")
+        if rulebook in avoid:
+            continue
+        for _ in range(EPISODES_PER_RULEBOOK):
+            clerk = Clerk(desk, rulebook, rng.choice(tickets), others, rng)
+            for lesson in clerk.lessons():
+                made += 1
+                yield lesson
+
+
+class Clerk:
+    """Plays one ticket and goes back after failures, as the method will."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        rulebook: Rulebook,
+        ticket: Ticket,
+        others: Sequence[Rulebook],
+        rng: random.Random,
+    ) -> None:
+        self._desk, self._rulebook, self._ticket = desk, rulebook, ticket
+        self._others, self._rng = others, rng
+
+    def lessons(self) -> Iterator[Lesson]:
+        """A first attempt, then branches from where each attempt went wrong."""
+        actions: list[str] = []
+        notes: dict[int, str] = {}
+        for _ in range(1 + BRANCHES):
+            start = len(actions)
+            observations, actions, solved = self._play(actions, notes)
+            if solved or self._rng.random() < LOOKS_BACK_EARLY:
+                seen = self._rng.randint(start + 1, len(actions))
+                observations, actions = observations[: seen + 1], actions[:seen]
+            step = first_refusal(observations)
+            verdict = None if step is None else (step, write_note(observations[step + 1]))
+            yield Lesson(tuple(observations), tuple(actions), dict(notes), start, verdict)
+            if solved or verdict is None:
+                return
+            step, note = verdict
+            actions = actions[:step]
+            notes = {t: said for t, said in notes.items() if t < step} | {step: note}
+
+    def _play(
+        self, replayed: Sequence[str], notes: dict[int, str]
+    ) -> tuple[list[str], list[str], bool]:
+        env = self._desk.make()
+        task = make_task(
+            "desk",
+            "train",
+            {"ticket": vars(self._ticket), "rulebook": self._rulebook.model_dump(mode="json")},
+        )
+        observations, actions = [env.start(task)], list[str]()
+        while True:
+            t = len(actions)
+            action = replayed[t] if t < len(replayed) else self._move(observations, actions, notes)
+            result = env.step(action)
+            actions.append(action)
+            observations.append(result.observation)
+            if result.terminated or len(actions) >= self._desk.max_steps:
+                return observations, actions, result.reward >= 1
+
+    def _move(self, observations: list[str], actions: list[str], notes: dict[int, str]) -> str:
+        draw = self._rng.random
+        noted = re.search(r"call (\w+)", notes.get(len(actions), ""))
+        hint = hinted(observations[-1])
+        if noted and draw() < NOTES_FOLLOWED:
+            tool = noted.group(1)
+        elif hint and draw() < HINTS_FOLLOWED:
+            tool = hint
+        elif draw() < SLIPS:
+            tool = self._rng.choice(TOOLS)
+        elif draw() < RIGHT:
+            tool = self._next_duty(self._rulebook, done_calls(observations, actions))
+        else:
+            tool = self._guess(done_calls(observations, actions))
+        return f"{tool}()"
+
+    def _guess(self, done: list[str]) -> str:
+        """The next call at another company whose rules have asked for the same so far."""
+        for book in self._rng.sample(self._others, min(24, len(self._others))):
+            duties = [duty.tool for duty in book.duties(self._ticket)]
+            if duties[: len(done)] == done and len(duties) > len(done):
+                return duties[len(done)]
+        return self._next_duty(self._rulebook, done)
+
+    def _next_duty(self, book: Rulebook, done: list[str]) -> str:
+        return book.duties(self._ticket)[len(done)].tool
+
+
+def done_calls(observations: Sequence[str], actions: Sequence[str]) -> list[str]:
+    """The calls that were not refused, in order."""
+    answered = zip(actions, observations[1:], strict=True)
+    return [action[:-2] for action, said in answered if not REFUSED.match(said)]

@@ -1,0 +1,39 @@
+"""Lessons to token sequences: what a small model that starts from nothing is trained on.
+
+Each lesson is an episode with a reflection at its end. Actions and reflections weigh 1 a token;
+the environment's own words weigh `reading`, for a model that starts from nothing must learn to
+read them too. (Distillation, later, never puts loss on the environment's words.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from leafe.chat import Chat
+from leafe.env import Lesson
+from leafe.episode import Step
+from leafe.reflection import write_verdict
+
+
+def render(chat: Chat, lesson: Lesson) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """Token ids of a lesson, and which of them the policy is to write."""
+    answered = zip(lesson.actions, lesson.observations[1:], strict=True)
+    steps = [Step(action, chat.encode_answer(action), (), said) for action, said in answered]
+    first = lesson.observations[0]
+    replayed, _ = chat.history(first, steps[: lesson.learn_from], lesson.notes)
+    ids, actions = chat.history(first, steps, lesson.notes)
+    asked = chat.reflection(first, steps, lesson.notes)
+    answer = chat.encode_answer(write_verdict(lesson.verdict))
+    chosen = [action and at >= len(replayed) for at, action in enumerate(actions)]
+    mask = chosen + [False] * (len(asked) - len(ids)) + [True] * len(answer)
+    return (*asked, *answer), tuple(mask)
+
+
+def words(lessons: Sequence[Lesson], turn: str) -> Iterator[str]:
+    """Every text that the lessons hold, for training a tokenizer; `turn` as in `Prompts`."""
+    for lesson in lessons:
+        for step, said in enumerate(lesson.observations):
+            yield turn.replace("$step", str(step)).replace("$observation", said)
+        yield from lesson.actions
+        yield from lesson.notes.values()
+        yield write_verdict(lesson.verdict)

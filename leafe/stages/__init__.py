@@ -1,0 +1,1 @@
+"""One module per DVC stage: parameters in, the method called, files out."""

@@ -1,0 +1,63 @@
+"""What the stages that act share: the policy behind an engine, in its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from leafe.chat import Chat, read_prompts
+from leafe.engine import Engine
+from leafe.env import Environment
+from leafe.envs import make_environment
+from leafe.errors import BadInput
+from leafe.params import Params
+from leafe.rollout import Agent
+
+ACTING = ("env", "model", "engine", "sampling")
+"""The sections that decide how a policy acts."""
+
+
+def make_agent(params: Params, policy: Path, iteration: str) -> Agent:
+    """The policy of a folder, ready to act in the environment of the parameters."""
+    from leafe.training.checkpoint import check_policy, load_tokenizer, policy_version
+
+    environment = make_environment(params.env)
+    check_policy(policy)
+    tokenizer = load_tokenizer(policy)
+    return Agent(
+        environment=environment,
+        engine=make_engine(params, policy, tokenizer),
+        chat=make_chat(params, tokenizer, environment),
+        policy=policy_version(policy),
+        temperature=params.sampling.temperature,
+        action_tokens=params.sampling.action_tokens,
+        reflection_tokens=params.sampling.reflection_tokens,
+        seed=params.run.seed,
+        iteration=iteration,
+    )
+
+
+def make_chat(params: Params, tokenizer: Any, environment: Environment) -> Chat:
+    """The renderer for this tokenizer and environment."""
+    return Chat(tokenizer, read_prompts(params.model.prompts), environment.instructions)
+
+
+def make_engine(params: Params, policy: Path, tokenizer: Any) -> Engine:
+    """The engine that the parameters name."""
+    if params.engine.name == "scripted":
+        from leafe.engines.scripted import ScriptedEngine, read_script
+
+        if params.engine.script is None:
+            raise BadInput(
+                "params.yaml: engine.script is null; the scripted engine needs the path of a script"
+            )
+        return ScriptedEngine(read_script(Path(params.engine.script)), tokenizer)
+    import torch
+
+    from leafe.engines.transformers import TransformersEngine
+    from leafe.training.checkpoint import load_model
+
+    if params.run.threads:
+        torch.set_num_threads(params.run.threads)
+    model = load_model(policy)
+    return TransformersEngine(model, rows=params.engine.rows, max_length=params.model.context)

@@ -1,0 +1,95 @@
+"""Stage `evaluate`: Pass@k of an iteration's policy on the held-out tasks."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import Annotated, Any
+
+import typer
+
+from leafe.errors import BadInput
+from leafe.evaluation import Evaluation, evaluate, sample_task
+from leafe.seeds import seed_from
+from leafe.stages import layout
+from leafe.stages.acting import ACTING, make_agent
+from leafe.stages.stage import Stage, finish_journal, run, run_units
+from leafe.store import atomic, episode_of, episode_row, read_tasks, write_episodes, write_json
+
+POWERS = tuple(2**n for n in range(12))
+
+
+def main(
+    iteration: Annotated[str, typer.Option(help="Iteration, e.g. i1; i0 is the base policy.")],
+    prev: Annotated[str | None, typer.Option(help="The iteration before; none for i0.")] = None,
+) -> None:
+    """Sample plain episodes on every held-out task and measure Pass@k."""
+    out, weights = layout.evaluation(iteration), layout.policy(iteration)
+    explored = (layout.exploration(iteration), layout.metrics(prev)) if prev else ()
+    stage = Stage(
+        f"evaluate@{iteration}",
+        (*ACTING, "evaluate"),
+        (layout.tasks("test"), weights, *explored),
+        record=layout.record(out),
+    )
+    tasks = {task.id: task for task in read_tasks(layout.tasks("test"))}
+    agent = make_agent(stage.params, weights, iteration)
+    samples = stage.params.evaluate.samples
+
+    async def work(key: str) -> list[dict[str, Any]]:
+        made = await sample_task(agent, tasks[key], samples)
+        return [episode_row(episode) for episode in made]
+
+    done = run_units(stage, list(tasks), work)
+    episodes = [episode_of(row) for rows in done.values() for row in rows]
+    write_episodes(out, episodes)
+    ks = [k for k in POWERS if k <= samples]
+    seed = seed_from(stage.params.run.seed, "bootstrap") % 2**31
+    result = evaluate(episodes, ks, seed)
+    write_curve(iteration, result)
+    write_json(layout.metrics(iteration), figures(result, iteration, prev))
+    lost = {"infrastructure": result.infrastructure_errors} if result.infrastructure_errors else {}
+    stage.publish_record(len(episodes), len(episodes) - sum(lost.values()), lost)
+    finish_journal(stage)
+    curve = ", ".join(f"Pass@{k} {estimate.value:.3f}" for k, estimate in result.curve.items())
+    print(f"{iteration}: {curve}")
+
+
+def write_curve(iteration: str, result: Evaluation) -> None:
+    """Pass@k against k as CSV, for `dvc plots`."""
+    with atomic(layout.curve(iteration)) as temporary, temporary.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("k", "pass_at_k", "low", "high"))
+        rows.writerows((k, *estimate) for k, estimate in result.curve.items())
+
+
+def figures(result: Evaluation, iteration: str, prev: str | None) -> dict[str, Any]:
+    """All figures of an iteration: Pass@k, and what it spent."""
+    spent = {"env_steps_per_task": 0.0, "env_steps_per_task_so_far": 0.0}
+    if prev is not None:
+        explored = read_figures(layout.exploration(iteration))
+        before = read_figures(layout.metrics(prev))["env_steps_per_task_so_far"]
+        spent = {
+            "env_steps_per_task": explored["env_steps_per_task"],
+            "env_steps_per_task_so_far": before + explored["env_steps_per_task"],
+        }
+    return {
+        **{f"pass_at_{k}": estimate.value for k, estimate in result.curve.items()},
+        "ci95": {f"pass_at_{k}": [e.low, e.high] for k, e in result.curve.items()},
+        "outcomes": result.outcomes,
+        "infrastructure_errors": result.infrastructure_errors,
+        **spent,
+    }
+
+
+def read_figures(path: Any) -> dict[str, Any]:
+    """A metrics file; BadInput where it is missing or broken."""
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read: {error}") from error
+    return values
+
+
+if __name__ == "__main__":
+    run(main)

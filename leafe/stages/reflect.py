@@ -1,0 +1,71 @@
+"""Stage `reflect`: the policy looks back on the episodes of a wave; verdicts for the next."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from leafe.branching import reflect
+from leafe.params import ROOTS, Params, chain
+from leafe.probe import right_step_share
+from leafe.stages import layout
+from leafe.stages.acting import ACTING, make_agent
+from leafe.stages.stage import Stage, count, finish_journal, run, run_units
+from leafe.store import read_episodes, reflection_of, reflection_row, write_reflections
+from leafe.tree import Tree, join
+
+
+def tree_before(params: Params, iteration: str, wave: str) -> Tree:
+    """All episodes of the waves before this one.
+
+    Only the last of them is a dependency for DVC; episodes vouch for their ancestors by their
+    ids (`leafe/episode.py`), so the others cannot have changed when it has not.
+    """
+    waves = [ROOTS, *chain("waves", params.waves, ROOTS)]
+    earlier = waves[: waves.index(wave)]
+    return join(read_episodes(layout.episodes(iteration, w)) for w in earlier)
+
+
+def main(
+    iteration: Annotated[str, typer.Option(help="Iteration, e.g. i1.")],
+    policy: Annotated[str, typer.Option(help="Iteration whose policy reflects, e.g. i0.")],
+    wave: Annotated[str, typer.Option(help="Wave that will branch, e.g. w1.")],
+    prev: Annotated[str, typer.Option(help="Wave that is reflected on, e.g. w0.")],
+) -> None:
+    """Ask the policy to look back on every failed episode of the wave before."""
+    out, weights = layout.reflections(iteration, wave), layout.policy(policy)
+    stage = Stage(
+        f"reflect@{iteration}-{wave}",
+        (*ACTING, "reflect"),
+        (layout.episodes(iteration, prev), weights),
+        record=layout.record(out),
+    )
+    tree = tree_before(stage.params, iteration, wave)
+    seen = [episode for episode in tree.episodes if episode.wave == prev]
+    agent = make_agent(stage.params, weights, iteration)
+
+    async def work(key: str) -> list[dict[str, Any]]:
+        made = await reflect(agent, tree, tree[key], stage.params.reflect.every)
+        return [reflection_row(reflection) for reflection in made]
+
+    done = run_units(stage, [episode.id for episode in seen], work)
+    reflections = [reflection_of(row) for rows in done.values() for row in rows]
+    write_reflections(out, reflections)
+    usable = [r for r in reflections if r.verdict.rollback_step is not None]
+    refused = count(
+        r.verdict.parse if r.verdict.parse != "ok" else "on_track"
+        for r in reflections
+        if r.verdict.rollback_step is None
+    )
+    if reflections:
+        parsed = sum(reflection.verdict.parse == "ok" for reflection in reflections)
+        stage.figures["parsed_share"] = parsed / len(reflections)
+        stage.figures["right_step_share"] = right_step_share(agent.environment, tree, usable)
+    stage.publish_record(len(reflections), len(usable), refused)
+    finish_journal(stage)
+    print(f"{len(usable)} of {len(reflections)} reflections name a step, in {out}; {refused}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,90 @@
+"""What the stages that train share: threads, progress, resuming, and the loss curve as a file."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leafe.params import Training
+from leafe.progress import Progress
+from leafe.stages.stage import Stage
+from leafe.store import atomic
+
+if TYPE_CHECKING:
+    from leafe.training.trainer import WeightedTokens
+
+CHECKPOINTS = Path(".leafe") / "training"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The losses of a training run, and where its checkpoints lie until it is published."""
+
+    points: tuple[tuple[int, float], ...]
+    """(step, loss)."""
+    checkpoints: Path
+
+    @property
+    def first(self) -> float:
+        """The first loss logged."""
+        return self.points[0][1]
+
+    @property
+    def last(self) -> float:
+        """The last loss logged."""
+        return self.points[-1][1]
+
+    def write(self, path: Path) -> None:
+        """As CSV with columns `step,loss`, for `dvc plots`."""
+        with atomic(path) as temporary, temporary.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("step", "loss"))
+            rows.writerows(self.points)
+
+    def clean(self) -> None:
+        """The weights are published: drop the checkpoints."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+def train_stage(
+    stage: Stage,
+    model: Any,
+    tokenizer: Any,
+    sequences: Sequence[WeightedTokens],
+    section: Training,
+    seed: int,
+) -> Curve:
+    """Train as a section says, showing progress; resumes where a killed run of it was."""
+    import torch
+    from transformers import TrainerCallback
+
+    from leafe.training.trainer import TrainSettings, train
+
+    if stage.params.run.threads:
+        torch.set_num_threads(stage.params.run.threads)
+
+    class Show(TrainerCallback):
+        loss = ""
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            self.loss = f"loss {logs['loss']:.3f}" if "loss" in logs else self.loss
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            progress.advance(self.loss, by=state.global_step - progress.done)
+
+    folder = CHECKPOINTS / stage.name.replace("@", "-") / stage.fingerprint()[:32]
+    for other in folder.parent.glob("*"):
+        if other != folder:
+            shutil.rmtree(other)
+    settings = TrainSettings(
+        seed=seed, **{name: getattr(section, name) for name in Training.model_fields}
+    )
+    with Progress(stage.name, section.steps, unit="steps") as progress:
+        points = train(
+            model, tokenizer.pad_token_id, sequences, settings, folder, callbacks=[Show()]
+        )
+    return Curve(tuple(points), folder)

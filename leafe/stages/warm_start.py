@@ -1,0 +1,98 @@
+"""Stage `warm_start`: the base policy, iteration 0; given, or small and made from nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from leafe.chat import read_prompts
+from leafe.env import Environment, Teacher
+from leafe.envs import make_environment
+from leafe.errors import BadInput
+from leafe.lessons import render, words
+from leafe.params import BASE
+from leafe.probe import probe
+from leafe.seeds import seed_from
+from leafe.stages import layout
+from leafe.stages.acting import ACTING, make_agent, make_chat
+from leafe.stages.stage import Stage, run
+from leafe.stages.training import Curve, train_stage
+from leafe.store import write_json
+
+METRICS = Path("metrics/warm_start.json")
+TOKENIZER_LESSONS = 3000
+"""Lessons whose words the tokenizer is trained on."""
+
+
+def main() -> None:
+    """Make the base policy, or take the one at `model.path`; measure it on an unseen world."""
+    out = layout.policy(BASE)
+    stage = Stage("warm_start", (*ACTING, "warm_start", "rollout"), (), record=layout.record(out))
+    environment = make_environment(stage.params.env)
+    given = stage.params.model.path
+    curve = make_small(stage, environment, out) if given is None else take(Path(given), out)
+    curve.write(layout.loss(BASE))
+    world = environment.unseen() if isinstance(environment, Teacher) else environment
+    agent = replace(make_agent(stage.params, out, BASE), environment=world)
+    tasks = world.tasks("train")[: stage.params.warm_start.probe_tasks]
+    figures = asyncio.run(probe(agent, tasks, stage.params.rollout.samples))
+    write_json(METRICS, figures)
+    stage.figures |= {name: float(str(value)) for name, value in figures.items()}
+    stage.publish_record(len(tasks), len(tasks), {})
+    curve.clean()
+    print(f"base policy in {out}:", ", ".join(f"{k} {v:.3f}" for k, v in stage.figures.items()))
+
+
+def make_small(stage: Stage, environment: Environment, out: Path) -> Curve:
+    """Train a small model on lessons about other worlds."""
+    from leafe.training.checkpoint import save_policy
+    from leafe.training.small import new_model, train_tokenizer
+    from leafe.training.trainer import WeightedTokens
+
+    if not isinstance(environment, Teacher):
+        raise BadInput(
+            f"params.yaml: model.path is null, but the environment {environment.name} gives no"
+            " lessons to train a small model on; set model.path to a checkpoint folder"
+        )
+    model_params, section = stage.params.model, stage.params.warm_start
+    seed = seed_from(stage.params.run.seed, "warm_start") % 2**31
+    lessons = list(islice(environment.lessons(section.lessons, seed), section.lessons))
+    prompts = read_prompts(model_params.prompts)
+    texts = [*words(lessons[:TOKENIZER_LESSONS], prompts.turn), prompts.experience, prompts.reflect]
+    tokenizer = train_tokenizer(texts, model_params.vocabulary)
+    chat = make_chat(stage.params, tokenizer, environment)
+    sequences = [render(chat, lesson) for lesson in lessons]
+    written = sum(sum(mask) for _, mask in sequences)
+    weights = {True: 1 / written, False: section.reading / written}
+    model = new_model(
+        tokenizer,
+        hidden=model_params.hidden,
+        layers=model_params.layers,
+        heads=model_params.heads,
+        context=model_params.context,
+        seed=seed,
+    )
+    print(
+        f"{model.num_parameters():,} parameters, {len(lessons)} lessons, {written} tokens to write"
+    )
+    weighted = [WeightedTokens(ids, tuple(weights[m] for m in mask)) for ids, mask in sequences]
+    curve = train_stage(stage, model, tokenizer, weighted, section, seed)
+    save_policy(model, tokenizer, out)
+    return curve
+
+
+def take(given: Path, out: Path) -> Curve:
+    """Copy a checkpoint that was brought along."""
+    from leafe.training.checkpoint import check_policy
+
+    check_policy(given)
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(given, out, ignore=shutil.ignore_patterns(".*"))
+    return Curve((), Path("none"))
+
+
+if __name__ == "__main__":
+    run(main)

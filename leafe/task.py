@@ -1,0 +1,49 @@
+"""A task: one instance of an environment, named by its content.
+
+Invariant: equal content, equal id, whatever the split or the order in which tasks were made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One instance: all that an environment needs to start it."""
+
+    id: str
+    """Content hash: 16 hex digits of sha256 over the environment's name and the payload."""
+    env: str
+    """Name of the environment that plays it."""
+    split: Split
+    """`train` tasks feed the policy; `test` tasks are only ever evaluated."""
+    payload: Mapping[str, Any]
+    """What the environment reads; JSON values only."""
+
+
+def make_task(env: str, split: Split, payload: Mapping[str, Any]) -> Task:
+    """Build a task and name it by its content.
+
+    >>> a, b = make_task("desk", "train", {"x": 1}), make_task("desk", "test", {"x": 1})
+    >>> a.id == b.id, len(a.id)
+    (True, 16)
+    """
+    canonical = json.dumps([env, payload], sort_keys=True, separators=(",", ":"))
+    return Task(hashlib.sha256(canonical.encode()).hexdigest()[:16], env, split, payload)
+
+
+def check_disjoint(train: list[Task], test: list[Task]) -> None:
+    """Refuse a split that shares content; raises ValueError naming a shared task."""
+    shared = {task.id for task in train} & {task.id for task in test}
+    if shared:
+        raise ValueError(
+            f"{len(shared)} tasks are in both the train and the test split, e.g. {min(shared)};"
+            " the splits must be disjoint by content"
+        )

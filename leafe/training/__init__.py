@@ -1,0 +1,1 @@
+"""Making and changing weights: the only place, with the engines, that imports torch."""

@@ -1,0 +1,180 @@
+"""Supervised training on weighted tokens, by transformers' Trainer.
+
+The loss is L = sum over sets of beta_s * (sum of token losses in s) / (tokens in s): each term a
+mean over its own tokens, whatever the sizes of the sets. A token of set s thus weighs
+beta_s / tokens(s) in the whole, and a batch is scaled by examples / batch examples, so that its
+expectation is L.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from leafe.example import Example
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train; see the sections `warm_start` and `sft` of `params.yaml`."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warmup: int
+    weight_decay: float
+    seed: int
+    save_every: int
+    """Steps between checkpoints to resume from."""
+
+
+class LossIsNotFinite(RuntimeError):
+    """Training diverged; the weights are not to be used."""
+
+
+def token_weights(examples: Sequence[Example], betas: Mapping[str, float]) -> dict[str, float]:
+    """Weight of one supervised token of each set: beta / tokens of the set.
+
+    >>> one = Example("t", "e", "rehearsal", None, (1, 2), (False, True))
+    >>> two = Example("t", "e", "counterfactual", 0, (1, 2, 3), (False, True, True))
+    >>> token_weights([one, one, two], {"rehearsal": 0.5, "counterfactual": 1.0})
+    {'rehearsal': 0.25, 'counterfactual': 0.5}
+    """
+    tokens: Counter[str] = Counter()
+    for example in examples:
+        tokens[str(example.set)] += sum(example.loss_mask)
+    return {name: betas[name] / count for name, count in tokens.items() if count}
+
+
+@dataclass(frozen=True)
+class WeightedTokens:
+    """A sequence, and how much the loss of predicting each of its tokens counts."""
+
+    token_ids: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+def weigh(examples: Sequence[Example], betas: Mapping[str, float]) -> list[WeightedTokens]:
+    """Examples with the weights that make their sum of losses L."""
+    weight = token_weights(examples, betas)
+    return [
+        WeightedTokens(
+            e.token_ids, tuple(weight[str(e.set)] if learn else 0.0 for learn in e.loss_mask)
+        )
+        for e in examples
+    ]
+
+
+def collate(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, torch.Tensor]:
+    """Pad to the longest row on the right; weights of padding are 0."""
+    length = max(len(row["input_ids"]) for row in rows)
+
+    def padded(key: str, fill: float) -> torch.Tensor:
+        return torch.tensor([[*row[key], *[fill] * (length - len(row[key]))] for row in rows])
+
+    ids = padded("input_ids", pad)
+    real = [[1] * len(row["input_ids"]) + [0] * (length - len(row["input_ids"])) for row in rows]
+    return {
+        "input_ids": ids,
+        "attention_mask": torch.tensor(real),
+        "weights": padded("weights", 0.0),
+    }
+
+
+def weighted_loss(logits: torch.Tensor, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Sum of weight * token loss; logits (batch, length, vocabulary), weights (batch, length).
+
+    The weight of a token belongs to its being predicted from the tokens before it.
+    """
+    learned = weights[:, 1:] != 0
+    losses = cross_entropy(logits[:, :-1][learned].float(), ids[:, 1:][learned], reduction="none")
+    return (losses * weights[:, 1:][learned]).sum()
+
+
+class WeightedTrainer(Trainer):
+    """Trainer whose loss is the weighted sum above, scaled to the whole training set."""
+
+    def __init__(self, examples: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._examples = examples
+        # The weights carry the normalisation; Trainer must not divide by a token count too.
+        self.model_accepts_loss_kwargs = False
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """The loss of a batch; its expectation over batches is L."""
+        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        scale = self._examples / len(inputs["input_ids"])
+        loss = scale * weighted_loss(outputs.logits, inputs["input_ids"], inputs["weights"])
+        return (loss, outputs) if return_outputs else loss
+
+
+class StopWhenNotFinite(TrainerCallback):
+    """Ends training at the first loss that is not a number."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Look at each logged loss."""
+        if logs and not math.isfinite(logs.get("loss", 0.0)):
+            raise LossIsNotFinite(f"the loss is {logs['loss']} at step {state.global_step}")
+
+
+def train(
+    model: Any,
+    pad: int,
+    sequences: Sequence[WeightedTokens],
+    settings: TrainSettings,
+    folder: Path,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> list[tuple[int, float]]:
+    """Train in place; returns the curve of (step, loss). Checkpoints go into `folder`.
+
+    Resumes from the last whole checkpoint there. Raises LossIsNotFinite.
+    """
+    rows = [{"input_ids": list(s.token_ids), "weights": list(s.weights)} for s in sequences]
+    cuda = torch.cuda.is_available()
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.batch,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warmup,
+        weight_decay=settings.weight_decay,
+        lr_scheduler_type="cosine",
+        train_sampling_strategy="group_by_length",
+        seed=settings.seed,
+        data_seed=settings.seed,
+        bf16=cuda,
+        use_cpu=not cuda,
+        logging_steps=max(1, settings.steps // 50),
+        logging_nan_inf_filter=False,
+        save_steps=settings.save_every,
+        save_total_limit=1,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+    )
+    trainer = WeightedTrainer(
+        len(rows),
+        model=model,
+        args=arguments,
+        train_dataset=rows,
+        data_collator=lambda batch: collate(batch, pad),
+        callbacks=[StopWhenNotFinite(), *callbacks],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")) or None)
+    return [(int(row["step"]), row["loss"]) for row in trainer.state.log_history if "loss" in row]
