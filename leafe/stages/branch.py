@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from leafe import layout
 from leafe.branching import BranchPlan, branch
 from leafe.episode import Outcome
 from leafe.reflection import Reflection
 from leafe.rollout import Budget
-from leafe.stages import layout
 from leafe.stages.acting import ACTING, make_agent
 from leafe.stages.reflect import tree_before
 from leafe.stages.stage import Stage, count, finish_journal, run, run_units

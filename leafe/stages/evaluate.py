@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from leafe import layout
 from leafe.errors import BadInput
 from leafe.evaluation import Evaluation, evaluate, sample_task
 from leafe.seeds import seed_from
-from leafe.stages import layout
 from leafe.stages.acting import ACTING, make_agent
 from leafe.stages.stage import Stage, finish_journal, run, run_units
 from leafe.store import atomic, episode_of, episode_row, read_tasks, write_episodes, write_json

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from leafe import layout
 from leafe.branching import reflect
 from leafe.params import ROOTS, Params, chain
 from leafe.probe import right_step_share
-from leafe.stages import layout
 from leafe.stages.acting import ACTING, make_agent
 from leafe.stages.stage import Stage, count, finish_journal, run, run_units
 from leafe.store import read_episodes, reflection_of, reflection_row, write_reflections

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from leafe import layout
 from leafe.params import ROOTS
 from leafe.rollout import Budget, roots
-from leafe.stages import layout
 from leafe.stages.acting import ACTING, make_agent
 from leafe.stages.stage import Stage, count, finish_journal, run, run_units
 from leafe.store import episode_of, episode_row, read_tasks, write_episodes

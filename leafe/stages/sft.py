@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from leafe import layout
 from leafe.errors import BadInput
 from leafe.example import TrainingSet
 from leafe.seeds import seed_from
-from leafe.stages import layout
 from leafe.stages.stage import Stage, run
 from leafe.stages.training import train_stage
 from leafe.store import read_examples

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from leafe import layout
 from leafe.envs import make_environment
-from leafe.stages import layout
 from leafe.stages.stage import Stage, run
 from leafe.store import write_tasks
 from leafe.task import Split, Task, check_disjoint

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from leafe import layout
 from leafe.chat import read_prompts
 from leafe.env import Environment, Teacher
 from leafe.envs import make_environment
@@ -16,7 +17,6 @@ from leafe.lessons import render, words
 from leafe.params import BASE
 from leafe.probe import probe
 from leafe.seeds import seed_from
-from leafe.stages import layout
 from leafe.stages.acting import ACTING, make_agent, make_chat
 from leafe.stages.stage import Stage, run
 from leafe.stages.training import Curve, train_stage
