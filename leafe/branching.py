@@ -29,36 +29,47 @@ async def reflect(agent: Agent, tree: Tree, episode: Episode, every: int) -> lis
     solved = episode.outcome is Outcome.SOLVED
     own = range((episode.rollback_step or 0) + 1, len(steps) + 1)
     looked = [at for at in checkpoints(len(steps), solved, every) if at in own]
-    reflections = []
-    for at in looked:
-        prompt = agent.chat.reflection(tree.first_observation(episode), steps[:at], notes)
-        seed = seed_from(agent.seed, agent.iteration, episode.id, at, "reflection")
-        sampling = Sampling(
-            agent.temperature, agent.reflection_tokens, seed, stop_ids=(agent.chat.stop_id,)
+    return [
+        await _look_back(
+            agent,
+            episode,
+            at,
+            agent.chat.reflection(tree.first_observation(episode), steps[:at], notes),
         )
-        try:
-            drawn = await agent.engine.generate(prompt, sampling)
-        except (PromptTooLong, EngineError):
-            continue
-        text = agent.chat.decode(drawn.token_ids)
+        for at in looked
+    ]
+
+
+async def _look_back(agent: Agent, episode: Episode, at: int, prompt: list[int]) -> Reflection:
+    """One reflection; where none could be drawn, that is its verdict."""
+    seed = seed_from(agent.seed, agent.iteration, episode.id, at, "reflection")
+    stop = (agent.chat.stop_id,)
+    sampling = Sampling(agent.temperature, agent.reflection_tokens, seed, stop_ids=stop)
+    text: str | None = None
+    token_ids: tuple[int, ...] = ()
+    try:
+        drawn = await agent.engine.generate(prompt, sampling)
+    except PromptTooLong:
+        verdict = Verdict(Parse.OVERLONG)
+    except EngineError:
+        verdict = Verdict(Parse.ENGINE_ERROR)
+    else:
+        token_ids, text = drawn.token_ids, agent.chat.decode(drawn.token_ids)
         if text is None:
             verdict = Verdict(Parse.CONTROL_TOKEN)
         elif drawn.finish == "length":
             verdict = Verdict(Parse.CUT_OFF)
         else:
             verdict = read_verdict(text, at)
-        reflections.append(
-            Reflection(
-                id=f"{episode.id}@{at}",
-                episode_id=episode.id,
-                task_id=episode.task_id,
-                checkpoint=at,
-                text=text or "",
-                token_ids=drawn.token_ids,
-                verdict=verdict,
-            )
-        )
-    return reflections
+    return Reflection(
+        id=f"{episode.id}@{at}",
+        episode_id=episode.id,
+        task_id=episode.task_id,
+        checkpoint=at,
+        text=text or "",
+        token_ids=token_ids,
+        verdict=verdict,
+    )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from string import Template
 from typing import Any
 
 from leafe.episode import Step
+from leafe.text import storable
 
 PROMPTS = Path(__file__).parent / "prompts"
 
@@ -67,8 +68,9 @@ class Chat:
         self._content = lru_cache(maxsize=65536)(self._encode_content)
 
     def _encode_content(self, text: str) -> tuple[int, ...]:
-        clean = text.encode("utf-8", "replace").decode()
-        encoded = self._tokenizer(clean, add_special_tokens=False, split_special_tokens=True)
+        encoded = self._tokenizer(
+            storable(text), add_special_tokens=False, split_special_tokens=True
+        )
         return tuple(encoded["input_ids"])
 
     def encode_answer(self, text: str) -> tuple[int, ...]:
@@ -80,7 +82,9 @@ class Chat:
         body = token_ids[:-1] if token_ids and token_ids[-1] == self.stop_id else token_ids
         if any(token in self._special for token in body):
             return None
-        return str(self._tokenizer.decode(body, clean_up_tokenization_spaces=False))
+        text = str(self._tokenizer.decode(body, clean_up_tokenization_spaces=False))
+        # Many tokenizers write a space before the first word too.
+        return text.removeprefix(" ")
 
     def _user(self, step: int, observation: str, experience: str | None) -> tuple[int, ...]:
         turn = Template(self._prompts.turn).substitute(step=step, observation=observation)

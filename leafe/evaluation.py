@@ -32,6 +32,8 @@ class Evaluation:
 
     curve: dict[int, Estimate]
     """k -> Pass@k with its interval over tasks."""
+    tasks_left_out: dict[int, int]
+    """k -> tasks with fewer than k counted episodes: not in the mean, reported beside it."""
     outcomes: dict[str, int]
     """Outcome -> episodes."""
     infrastructure_errors: int
@@ -52,6 +54,7 @@ def evaluate(episodes: Sequence[Episode], ks: Sequence[int], seed: int) -> Evalu
     samples = [(n, solved[task]) for task, n in sorted(counted.items())]
     return Evaluation(
         curve={k: mean_pass_at_k(samples, k, seed) for k in ks},
+        tasks_left_out={k: sum(n < k for n, _ in samples) for k in ks},
         outcomes=dict(sorted(Counter(str(e.outcome) for e in episodes).items())),
         infrastructure_errors=errors,
     )

@@ -34,7 +34,7 @@ class Journal:
         self._recover()
         self.resumed = len(self._done)
         """Units that an earlier, interrupted run had finished."""
-        self._file = self._path.open("ab")
+        self._file = self._path.open("ab", buffering=0)
 
     def _recover(self) -> None:
         if not self._path.exists():
@@ -58,11 +58,15 @@ class Journal:
         return self._done
 
     def add(self, key: str, value: Any) -> None:
-        """Note a finished unit; it is on disk when this returns."""
+        """Note a finished unit; it is on disk when this returns. OSError names the journal."""
         body = json.dumps({"key": key, "value": value}, separators=(",", ":")).encode()
-        self._file.write(_digest(body).encode() + b" " + body + b"\n")
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+        left = memoryview(_digest(body).encode() + b" " + body + b"\n")
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+            os.fdatasync(self._file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
         self._done[key] = value
 
     def forget(self) -> None:

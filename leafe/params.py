@@ -6,16 +6,14 @@ it (`leafe/envs/__init__.py`).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from leafe.errors import BadInput
+from leafe.errors import NAME, BadInput, describe, show_value
+from leafe.yaml_file import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 BASE = "i0"
@@ -23,8 +21,10 @@ BASE = "i0"
 ROOTS = "w0"
 """The wave before the first: the root episodes."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=40)]
+Name = Annotated[str, Field(pattern=NAME, max_length=40)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Several = Annotated[int, Field(ge=1, le=10_000)]
+"""Of things that are in memory side by side."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -58,6 +58,16 @@ class Model(Section):
     prompts: Literal["short", "full"]
     """`short` for the small model, which knows its desk; `full` explains everything."""
 
+    @model_validator(mode="after")
+    def _whole_heads(self) -> Self:
+        # 32 wide or a multiple: what every engine has kernels for; others fail much later.
+        if self.hidden % (32 * self.heads):
+            raise ValueError(
+                f"hidden is {self.hidden}; it must be a multiple of 32 times heads,"
+                f" here of 32 * {self.heads} = {32 * self.heads}"
+            )
+        return self
+
 
 class Training(Section):
     """Supervised training, for `warm_start` and `sft` alike."""
@@ -89,10 +99,16 @@ class EngineParams(Section):
     """What draws the tokens."""
 
     name: Literal["transformers", "scripted"]
-    rows: Count
+    rows: Several
     """Requests under way at a time."""
     script: str | None
     """Rules for the scripted engine; null otherwise."""
+
+    @model_validator(mode="after")
+    def _has_script(self) -> Self:
+        if self.name == "scripted" and self.script is None:
+            raise ValueError("script is null; the scripted engine needs the path of a script")
+        return self
 
 
 class SamplingParams(Section):
@@ -106,12 +122,21 @@ class SamplingParams(Section):
 class Rollout(Section):
     """The root episodes, and what an iteration may spend."""
 
-    samples: Count
+    samples: Several
     """Root episodes per task."""
-    max_attempts: Count
+    max_attempts: Several
     """Episodes per task and iteration, roots and branches."""
     max_steps: Count
     """New environment steps per task and iteration."""
+
+    @model_validator(mode="after")
+    def _affordable(self) -> Self:
+        if self.samples > self.max_attempts:
+            raise ValueError(
+                f"samples is {self.samples}; it must be at most rollout.max_attempts,"
+                f" which is {self.max_attempts}"
+            )
+        return self
 
 
 class Reflect(Section):
@@ -124,7 +149,7 @@ class Reflect(Section):
 class Branch(Section):
     """How to try again."""
 
-    per_reflection: Count
+    per_reflection: Several
     """Branches from each (tau, e)."""
     with_experience: bool
     """false leaves e out: the ablation."""
@@ -149,7 +174,7 @@ class Sft(Training):
 class Evaluate(Section):
     """Measuring a policy."""
 
-    samples: Count
+    samples: Several
     """Episodes per held-out task."""
 
 
@@ -193,8 +218,21 @@ class Params(Section):
     sft: Sft
     evaluate: Evaluate
     iterations: dict[Name, Iteration]
+    """None at all is allowed: only the base policy is made and measured."""
     waves: dict[Name, Wave]
+    """None at all is allowed: no branches, so only root episodes are learned from."""
     plan: dict[str, Planned]
+
+    @model_validator(mode="after")
+    def _fits_context(self) -> Self:
+        for key in ("action_tokens", "reflection_tokens"):
+            tokens = getattr(self.sampling, key)
+            if tokens >= self.model.context:
+                raise ValueError(
+                    f"sampling.{key} is {tokens}; it must be less than model.context,"
+                    f" which is {self.model.context}"
+                )
+        return self
 
     def section(self, *names: str) -> dict[str, Any]:
         """Some sections as plain values, e.g. for a record."""
@@ -248,59 +286,29 @@ def make_plan(
     }
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping; BadInput names the file and what is wrong with it."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict):
-        raise BadInput(f"{path} must be a mapping of sections, but is {type(data).__name__}")
-    return data
-
-
 def load_params(path: Path = PARAMS_FILE, *, check_plan: bool = True) -> Params:
-    """Read and check the file; BadInput names the key, its value and what is allowed."""
+    """Read and check the file; BadInput names the key, its value and what is allowed.
+
+    Without `check_plan` the section `plan` may be wrong or missing: the right one is filled in.
+    """
+    if not path.exists():
+        raise BadInput(f"{path} does not exist; run this in the folder of the project")
+    data = read_yaml(path)
+    if not isinstance(data, dict):
+        raise BadInput(f"{path} is {show_value(data)}; it must be a mapping of sections")
     try:
-        params = Params.model_validate(read_yaml(path))
+        params = Params.model_validate(data if check_plan else {**data, "plan": {}})
     except ValidationError as error:
-        raise BadInput(describe(path, error.errors()[0], Params)) from error
+        raise BadInput(describe(path, error, Params)) from error
     wanted = make_plan(params.iterations, params.waves)
-    if check_plan and {k: v.model_dump() for k, v in params.plan.items()} != wanted:
+    if not check_plan:
+        return params.model_copy(
+            update={"plan": {key: Planned(**entry) for key, entry in wanted.items()}}
+        )
+    if {key: entry.model_dump() for key, entry in params.plan.items()} != wanted:
         raise BadInput(
-            f"{path}: plan does not list the waves of iterations"
-            f" {', '.join(params.iterations)} and waves {', '.join(params.waves)};"
+            f"{path}: plan is not the waves ({', '.join(params.waves) or 'none'}) of the"
+            f" iterations ({', '.join(params.iterations) or 'none'});"
             " run `leafe plan`, which writes it"
         )
     return params
-
-
-def describe(path: Path, error: ErrorDetails, model: type[BaseModel], prefix: str = "") -> str:
-    """One sentence for a validation error."""
-    loc = [str(part) for part in error["loc"]]
-    key = ".".join([*([prefix] if prefix else []), *loc])
-    if error["type"] == "missing":
-        return f"{path}: {key} is missing"
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(model, loc[:-1])
-        close = difflib.get_close_matches(loc[-1], known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"allowed: {', '.join(known)}"
-        return f"{path}: {key} is not a known key; {hint}"
-    message = error["msg"]
-    message = message[0].lower() + message[1:]
-    return f"{path}: {key} is {error['input']!r:.200}; {message}"
-
-
-def _known_keys(model: type[BaseModel], loc: list[str]) -> list[str]:
-    for part in loc:
-        field = model.model_fields.get(part)
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            arguments = getattr(inner, "__args__", ())
-            inner = arguments[-1] if arguments else None
-            if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-                return [] if not isinstance(model, type) else list(model.model_fields)
-        model = inner
-    return list(model.model_fields)

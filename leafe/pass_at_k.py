@@ -31,10 +31,14 @@ class Estimate(NamedTuple):
 def mean_pass_at_k(samples: Sequence[tuple[int, int]], k: int, seed: int) -> Estimate:
     """Mean over tasks of (n, c) pairs, with a 95 % bootstrap interval over tasks.
 
-    Percentile bootstrap, 2,000 resamples. NaN as soon as one task has fewer than k samples.
+    Percentile bootstrap, 2,000 resamples. A task with fewer than k samples is left out, and NaN
+    is what remains where no task has enough.
+
+    >>> mean_pass_at_k([(4, 4), (1, 0)], k=2, seed=0)
+    Estimate(value=1.0, low=1.0, high=1.0)
     """
-    per_task = np.array([pass_at_k(n, c, k) for n, c in samples])
-    if per_task.size == 0 or np.isnan(per_task).any():
+    per_task = np.array([pass_at_k(n, c, k) for n, c in samples if n >= k])
+    if per_task.size == 0:
         return Estimate(nan, nan, nan)
     picks = np.random.default_rng(seed).integers(0, per_task.size, (2000, per_task.size))
     low, high = np.quantile(per_task[picks].mean(axis=1), [0.025, 0.975])

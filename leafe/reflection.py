@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationError
 
+from leafe.text import storable
+
 MAX_EXPERIENCE = 500
 """Characters of a note; a longer one is rejected, not cut."""
 
@@ -29,6 +31,10 @@ class Parse(StrEnum):
     STEP_OUT_OF_RANGE = "step_out_of_range"
     EMPTY_NOTE = "empty_note"
     NOTE_TOO_LONG = "note_too_long"
+    OVERLONG = "overlong"
+    """The history did not fit the context: nothing was drawn."""
+    ENGINE_ERROR = "engine_error"
+    """The engine failed: nothing was drawn."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def read_verdict(text: str, steps: int) -> Verdict:
 
 
 def _check(answer: Answer, steps: int) -> Verdict:
-    tau, note = answer.rollback_to, (answer.experience or "").strip()
+    tau, note = answer.rollback_to, storable(answer.experience or "").strip()
     if tau is None:
         return Verdict(Parse.WRONG_FIELDS if note else Parse.OK)
     if not 0 <= tau < steps:

@@ -17,11 +17,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,6 +31,8 @@ from leafe.errors import BadInput
 from leafe.example import Example, TrainingSet
 from leafe.reflection import Parse, Reflection, Verdict
 from leafe.task import Task
+
+Row = TypeVar("Row")
 
 TOKENS = pa.list_(pa.int32())
 TEXT = pa.string()
@@ -91,15 +93,23 @@ EXAMPLES = pa.schema(
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place at the end; nothing is left half done."""
+    """A temporary path beside `path` that takes its place at the end; nothing is left half done.
+
+    Also clears away what a killed process left here. OSError names `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    for stale in path.parent.glob(f".{path.name}.*.part"):
+        stale.unlink(missing_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         yield Path(name)
+        os.fsync(handle)  # before the journal that could make it again is dropped
         os.chmod(name, 0o644)
         os.replace(name, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
+        os.close(handle)
         Path(name).unlink(missing_ok=True)
 
 
@@ -121,12 +131,12 @@ def _without_nan(value: Any) -> Any:
 def _write(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
     table = pa.Table.from_pylist(list(rows), schema=schema)
     with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
-def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
+def _read(path: Path, schema: pa.Schema, make: Callable[[dict[str, Any]], Row]) -> list[Row]:
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError as error:
         raise BadInput(
             f"{path} does not exist; run the stage that makes it (`dvc repro`)"
@@ -135,8 +145,10 @@ def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
         raise BadInput(f"{path} is not a readable parquet file: {error}") from error
     if not table.schema.equals(schema):
         raise BadInput(f"{path} does not have the columns of this version; make it anew")
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
+    try:
+        return [make(row) for row in table.to_pylist()]
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{path} holds a row that cannot be: {error}; make it anew") from error
 
 
 def write_tasks(path: Path, tasks: Sequence[Task]) -> None:
@@ -147,7 +159,7 @@ def write_tasks(path: Path, tasks: Sequence[Task]) -> None:
 
 def read_tasks(path: Path) -> list[Task]:
     """The tasks in the order of the file."""
-    return [Task(**{**r, "payload": json.loads(r["payload"])}) for r in _read(path, TASKS)]
+    return _read(path, TASKS, lambda row: Task(**{**row, "payload": json.loads(row["payload"])}))
 
 
 def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
@@ -157,7 +169,7 @@ def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
 
 def read_episodes(path: Path) -> list[Episode]:
     """The episodes in the order of the file."""
-    return [episode_of(row) for row in _read(path, EPISODES)]
+    return _read(path, EPISODES, episode_of)
 
 
 def episode_row(episode: Episode) -> dict[str, Any]:
@@ -181,7 +193,7 @@ def write_reflections(path: Path, reflections: Sequence[Reflection]) -> None:
 
 def read_reflections(path: Path) -> list[Reflection]:
     """The verdicts in the order of the file."""
-    return [reflection_of(row) for row in _read(path, REFLECTIONS)]
+    return _read(path, REFLECTIONS, reflection_of)
 
 
 def reflection_row(reflection: Reflection) -> dict[str, Any]:
@@ -206,14 +218,9 @@ def write_examples(path: Path, examples: Sequence[Example]) -> None:
 
 def read_examples(path: Path) -> list[Example]:
     """The examples in the order of the file."""
-    return [
-        Example(
-            **{
-                **row,
-                "set": TrainingSet(row["set"]),
-                "token_ids": tuple(row["token_ids"]),
-                "loss_mask": tuple(row["loss_mask"]),
-            }
-        )
-        for row in _read(path, EXAMPLES)
-    ]
+    return _read(path, EXAMPLES, _example_of)
+
+
+def _example_of(row: dict[str, Any]) -> Example:
+    ids, mask = tuple(row["token_ids"]), tuple(row["loss_mask"])
+    return Example(**{**row, "set": TrainingSet(row["set"]), "token_ids": ids, "loss_mask": mask})

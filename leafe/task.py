@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from leafe.errors import BadInput
+
 Split = Literal["train", "test"]
 
 
@@ -40,10 +42,10 @@ def make_task(env: str, split: Split, payload: Mapping[str, Any]) -> Task:
 
 
 def check_disjoint(train: list[Task], test: list[Task]) -> None:
-    """Refuse a split that shares content; raises ValueError naming a shared task."""
+    """Refuse a split that shares content; raises BadInput naming a shared task."""
     shared = {task.id for task in train} & {task.id for task in test}
     if shared:
-        raise ValueError(
+        raise BadInput(
             f"{len(shared)} tasks are in both the train and the test split, e.g. {min(shared)};"
             " the splits must be disjoint by content"
         )

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from leafe.engine import Completion, EngineError, Finish, Sampling
+from leafe.errors import BadInput
 
 
 class Rule(BaseModel):
@@ -23,35 +24,44 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    when: str = ""
+    when: re.Pattern[str] = re.compile("")
     """Regular expression looked for in the text of the prompt; empty matches always."""
-    say: tuple[str, ...]
+    say: Annotated[tuple[str, ...], Field(min_length=1)]
     """Answers to choose from."""
 
 
 def read_script(path: Path) -> tuple[Rule, ...]:
-    """The rules of a script file; ValueError names the file and what is wrong with it."""
+    """The rules of a script file; BadInput names the file and what is wrong with it."""
     try:
         return TypeAdapter(tuple[Rule, ...]).validate_python(yaml.safe_load(path.read_text()))
     except OSError as error:
-        raise ValueError(f"engine.script: cannot read {path}: {error.strerror}") from error
-    except (ValidationError, yaml.YAMLError) as error:
-        raise ValueError(f"engine.script: {path} is not a list of rules: {error}") from error
+        raise BadInput(f"engine.script: cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise BadInput(
+            f"engine.script: {path} is not a list of rules `{{when: ..., say: [...]}}`:"
+            f" {f'{key}: ' if key else ''}{first['msg']}"
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput(
+            f"engine.script: {path} is not YAML: {' '.join(str(error).split())}"
+        ) from error
 
 
 class ScriptedEngine:
     """Answers by rule."""
 
     def __init__(self, rules: Sequence[Rule], tokenizer: Any) -> None:
-        self._rules = [(re.compile(rule.when), rule.say) for rule in rules]
+        self._rules = rules
         self._tokenizer = tokenizer
 
     async def generate(self, prompt: Sequence[int], sampling: Sampling) -> Completion:
         """The answer that the script has for this prompt."""
         text = self._tokenizer.decode(list(prompt))
-        for when, say in self._rules:
-            if when.search(text):
-                answer = say[sampling.seed % len(say)]
+        for rule in self._rules:
+            if rule.when.search(text):
+                answer = rule.say[sampling.seed % len(rule.say)]
                 ids = self._tokenizer(answer, add_special_tokens=False)["input_ids"]
                 tokens = (*ids, sampling.stop_ids[0])[: sampling.max_tokens]
                 finish: Finish = "stop" if tokens[-1] in sampling.stop_ids else "length"

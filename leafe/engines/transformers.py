@@ -32,10 +32,11 @@ class Request:
     logprobs: list[float] = field(default_factory=list)
 
     def add(self, token: int, logprob: float) -> bool:
-        """Take a drawn token; true once the completion is whole."""
+        """Take a drawn token; true once the completion is whole, or nobody waits for it."""
         self.tokens.append(token)
         self.logprobs.append(logprob)
-        return token in self.sampling.stop_ids or len(self.tokens) == self.sampling.max_tokens
+        whole = token in self.sampling.stop_ids or len(self.tokens) == self.sampling.max_tokens
+        return whole or self.done.done()
 
     def finish(self) -> None:
         """Hand the completion to whoever awaits it."""
@@ -106,6 +107,7 @@ class TransformersEngine:
         self._lengths = torch.zeros(rows, dtype=torch.long, device=model.device)
         self._last = torch.zeros(rows, dtype=torch.long, device=model.device)
         self._worker: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def generate(self, prompt: Sequence[int], sampling: Sampling) -> Completion:
         """Queue a request and wait for its completion."""
@@ -114,6 +116,8 @@ class TransformersEngine:
                 f"{len(prompt)} prompt tokens and {sampling.max_tokens} to draw exceed"
                 f" {self._max_length}"
             )
+        if self._closed:
+            raise EngineError("the engine was closed")
         loop = asyncio.get_running_loop()
         draws = np.random.default_rng(sampling.seed).random(sampling.max_tokens)
         request = Request(tuple(prompt), sampling, loop.create_future(), draws)
@@ -124,6 +128,7 @@ class TransformersEngine:
 
     async def close(self) -> None:
         """Stop; whoever still waits gets an EngineError."""
+        self._closed = True
         if self._worker is not None:
             self._worker.cancel()
         self._fail(EngineError("the engine was closed"))
@@ -147,8 +152,8 @@ class TransformersEngine:
 
     def _admit(self) -> None:
         """Prefill waiting requests into free rows; equal prompts are computed once."""
-        free = self._rows - len(self._active)
-        batch, self._waiting = self._waiting[:free], self._waiting[free:]
+        self._waiting = [request for request in self._waiting if not request.done.done()]
+        batch = self._waiting[: self._rows - len(self._active)]
         if not batch:
             return
         first = len(self._active)
@@ -160,9 +165,10 @@ class TransformersEngine:
         for row, request in enumerate(batch, first):
             if owner[request.prompt] != row:
                 self._cache.copy_row(owner[request.prompt], row, len(request.prompt))
+        # Not before the model has done its part: where it fails, they still wait and are told.
         self._active += batch
-        lengths = torch.tensor([len(request.prompt) for request in batch])
-        self._lengths[first : first + len(batch)] = lengths
+        del self._waiting[: len(batch)]
+        self._lengths[first : len(self._active)] = torch.tensor([len(r.prompt) for r in batch])
         self._draw(first, logits[[of_prompt[request.prompt] for request in batch]])
 
     def _prefill(self, prompts: list[tuple[int, ...]], rows: torch.Tensor) -> torch.Tensor:

@@ -13,12 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from leafe.env import Environment
-from leafe.errors import BadInput
-from leafe.params import PARAMS_FILE, describe
+from leafe.errors import BadInput, describe, did_you_mean, show_value
+from leafe.params import PARAMS_FILE
 
 ENVIRONMENTS = {
     "desk": "leafe.envs.desk:Desk",
 }
+OWN = "your own as package.module:Class"
 
 
 def make_environment(section: Mapping[str, Any]) -> Environment:
@@ -26,13 +27,13 @@ def make_environment(section: Mapping[str, Any]) -> Environment:
     options = dict(section)
     name = options.pop("name", None)
     if not isinstance(name, str):
-        raise BadInput(f"{PARAMS_FILE}: env.name is missing; allowed: {_allowed()}")
+        said = f"is {show_value(name)}" if "name" in section else "is missing"
+        raise BadInput(f"{PARAMS_FILE}: env.name {said}; {did_you_mean('', [*ENVIRONMENTS, OWN])}")
     family = _family(name)
     try:
         chosen = family.options.model_validate(options)
     except ValidationError as error:
-        sentence = describe(PARAMS_FILE, error.errors()[0], family.options, prefix="env")
-        raise BadInput(sentence) from error
+        raise BadInput(describe(PARAMS_FILE, error, family.options, prefix="env")) from error
     environment: Environment = family(chosen)
     return environment
 
@@ -41,12 +42,11 @@ def _family(name: str) -> Any:
     place = ENVIRONMENTS.get(name, name)
     module, _, attribute = place.partition(":")
     if not attribute:
-        raise BadInput(f"{PARAMS_FILE}: env.name is {name!r}; allowed: {_allowed()}")
+        close = did_you_mean(name, [*ENVIRONMENTS, OWN])
+        raise BadInput(f"{PARAMS_FILE}: env.name is {show_value(name)}; {close}")
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise BadInput(f"{PARAMS_FILE}: env.name is {name!r}, but {error}") from error
-
-
-def _allowed() -> str:
-    return f"{', '.join(ENVIRONMENTS)}, or your own as package.module:Class"
+        family = getattr(importlib.import_module(module), attribute)
+        family.options.model_validate  # noqa: B018 - whether it is an environment at all
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise BadInput(f"{PARAMS_FILE}: env.name is {show_value(name)}, but {error}") from error
+    return family

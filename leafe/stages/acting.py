@@ -38,19 +38,20 @@ def make_agent(params: Params, policy: Path, iteration: str) -> Agent:
 
 
 def make_chat(params: Params, tokenizer: Any, environment: Environment) -> Chat:
-    """The renderer for this tokenizer and environment."""
-    return Chat(tokenizer, read_prompts(params.model.prompts), environment.instructions)
+    """The renderer for this tokenizer and environment; BadInput for an unfit chat template."""
+    from jinja2 import TemplateError
+
+    try:
+        return Chat(tokenizer, read_prompts(params.model.prompts), environment.instructions)
+    except (ValueError, TemplateError) as error:
+        raise BadInput(f"{tokenizer.name_or_path}: chat_template: {error}") from error
 
 
 def make_engine(params: Params, policy: Path, tokenizer: Any) -> Engine:
     """The engine that the parameters name."""
-    if params.engine.name == "scripted":
+    if params.engine.name == "scripted" and params.engine.script is not None:
         from leafe.engines.scripted import ScriptedEngine, read_script
 
-        if params.engine.script is None:
-            raise BadInput(
-                "params.yaml: engine.script is null; the scripted engine needs the path of a script"
-            )
         return ScriptedEngine(read_script(Path(params.engine.script)), tokenizer)
     import torch
 

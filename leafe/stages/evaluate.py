@@ -27,7 +27,7 @@ def main(
     out, weights = layout.evaluation(iteration), layout.policy(iteration)
     explored = (layout.exploration(iteration), layout.metrics(prev)) if prev else ()
     stage = Stage(
-        f"evaluate@{iteration}",
+        f"evaluate@{iteration}" if prev else f"evaluate_{iteration}",
         (*ACTING, "evaluate"),
         (layout.tasks("test"), weights, *explored),
         record=layout.record(out),

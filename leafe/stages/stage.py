@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib.util
+import logging
 import os
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 
-from leafe.errors import BadInput
+from leafe.command import guarded
+from leafe.errors import BadInput, did_you_mean, show_value
 from leafe.journal import Journal
-from leafe.params import Params, load_params
+from leafe.lock import hold
+from leafe.params import BASE, PARAMS_FILE, ROOTS, Params, load_params
 from leafe.progress import Progress
 from leafe.store import write_json
 
 SOURCES = Path(__file__).parents[1]
+LOCKS = Path(".leafe") / "locks"
+OUTPUTS = ("data", "metrics", "plots", "policies", ".leafe")
+"""The folders that stages write into."""
 
 
 @dataclass
@@ -45,16 +54,26 @@ class Stage:
     """What it measured, for MLflow."""
     params: Params = field(default_factory=load_params)
 
+    def __post_init__(self) -> None:
+        """Keep other processes from running this stage here; BadInput where one does."""
+        check_writable()
+        self._lock = hold(LOCKS / f"{self.name.replace('@', '-')}.lock", self.name)
+
+    @cached_property
     def fingerprint(self) -> str:
-        """sha256 over the stage's name, parameters, inputs and the package's own sources."""
+        """sha256 over the stage's name, parameters, inputs and the sources that it runs."""
+        parameters = self.params.section("run", *self.sections)
         whole = hashlib.sha256(self.name.encode())
-        whole.update(repr(sorted(self.params.section("run", *self.sections).items())).encode())
-        for path in (*self.inputs, *sorted(SOURCES.rglob("*.py"))):
+        whole.update(repr(sorted(parameters.items())).encode())
+        sources = [path for kind in ("*.py", "*.txt") for path in SOURCES.rglob(kind)]
+        for path in (*self.inputs, *sorted(sources), *named_files(parameters)):
             whole.update(digest(path).encode())
         return whole.hexdigest()
 
     def publish_record(self, taken: int, kept: int, rejected: Mapping[str, int]) -> None:
-        """Write `record.json`: where the output beside it comes from. counts: in = kept + rejected.
+        """Write `record.json`: where the output beside it comes from; and show it in MLflow.
+
+        To be called once all else is written. Counts: in = kept + rejected.
 
         Raises RuntimeError where the counts do not add up.
         """
@@ -72,6 +91,10 @@ class Stage:
                 "figures": self.figures,
             },
         )
+        if os.environ.get("LEAFE_TRACKING") != "flow":  # a flow shows its stages itself
+            from leafe.tracking import log_alone
+
+            log_alone(self.name)
 
 
 def digest(path: Path) -> str:
@@ -87,6 +110,19 @@ def digest(path: Path) -> str:
         raise BadInput(
             f"{path} does not exist; run the stage that makes it (`dvc repro`)"
         ) from error
+
+
+def named_files(value: Any) -> Iterator[Path]:
+    """The files that parameters name: by their path, or as the `module:` of a class."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from named_files(inner)
+    elif isinstance(value, str):
+        module, colon, _ = value.partition(":")
+        spec = importlib.util.find_spec(module) if colon and module else None
+        path = Path(spec.origin if spec and spec.origin else value)
+        if path.is_file():
+            yield path
 
 
 def git_commit() -> str | None:
@@ -122,14 +158,14 @@ def run_units(
                     if key not in journal.done:
                         group.create_task(one(journal, key, progress))
 
-    with Journal(stage.name, stage.fingerprint()) as journal:
+    with Journal(stage.name, stage.fingerprint) as journal:
         asyncio.run(everything(journal))
         return {key: journal.done[key] for key in keys}
 
 
 def finish_journal(stage: Stage) -> None:
     """Drop the journal: the output is published."""
-    with Journal(stage.name, stage.fingerprint()) as journal:
+    with Journal(stage.name, stage.fingerprint) as journal:
         journal.forget()
 
 
@@ -142,25 +178,58 @@ def count(values: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(map(str, values)).items()))
 
 
+class Interrupted(SystemExit):
+    """A signal asked the stage to stop; its code is the exit code."""
+
+
+def _interrupt(number: int, _: FrameType | None) -> NoReturn:
+    logging.getLogger("asyncio").disabled = True  # it would report every task cut short
+    raise Interrupted(128 + number)
+
+
 def run(main: Callable[..., None]) -> NoReturn:
     """Run a stage's `main` as a program: options from the command line, errors for people."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Not asyncio's own way with Ctrl-C, which waits for the code that runs to await something.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
+
+    @wraps(main)
+    def checked(**options: str | None) -> None:
+        check_names(load_params(), options)
+        main(**options)
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(guarded(checked))
     try:
-        app(standalone_mode=False)
-    except BadInput as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except typer.Exit as error:
-        sys.exit(error.exit_code)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"Error: {place}{error.strerror or error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
+        sys.exit(app())
+    except Interrupted:
         print("Interrupted; run the same command again to go on from here.", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(0)
+        raise
+
+
+def check_names(params: Params, options: Mapping[str, str | None]) -> None:
+    """BadInput where an option names an iteration or a wave that `params.yaml` does not have."""
+    iterations, waves = [BASE, *params.iterations], [ROOTS, *params.waves]
+    known = {"iteration": iterations, "policy": iterations, "wave": waves[1:]}
+    known["prev"] = waves if "wave" in options else iterations
+    for option, allowed in known.items():
+        name = options.get(option)
+        if name is not None and name not in allowed:
+            raise BadInput(
+                f"--{option} is {show_value(name)}, which {PARAMS_FILE} does not have;"
+                f" {did_you_mean(name, allowed)}"
+            )
+
+
+def check_writable() -> None:
+    """BadInput, before any work, where the results could not be written."""
+    for name in OUTPUTS:
+        folder = Path(name)
+        if not folder.exists() and not folder.is_symlink():
+            folder = Path()
+        if not folder.is_dir():
+            raise BadInput(f"{name} is a file; it must be a folder, as results go there")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise BadInput(f"{folder.resolve()} cannot be written; {name} in it takes the results")

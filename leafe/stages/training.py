@@ -62,6 +62,7 @@ def train_stage(
     import torch
     from transformers import TrainerCallback
 
+    from leafe.training.checkpoint import last_whole
     from leafe.training.trainer import TrainSettings, train
 
     if stage.params.run.threads:
@@ -76,15 +77,16 @@ def train_stage(
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             progress.advance(self.loss, by=state.global_step - progress.done)
 
-    folder = CHECKPOINTS / stage.name.replace("@", "-") / stage.fingerprint()[:32]
+    folder = CHECKPOINTS / stage.name.replace("@", "-") / stage.fingerprint[:32]
     for other in folder.parent.glob("*"):
         if other != folder:
             shutil.rmtree(other)
     settings = TrainSettings(
         seed=seed, **{name: getattr(section, name) for name in Training.model_fields}
     )
-    with Progress(stage.name, section.steps, unit="steps") as progress:
-        points = train(
-            model, tokenizer.pad_token_id, sequences, settings, folder, callbacks=[Show()]
-        )
+    resume = last_whole(folder)
+    already = int(resume.name.rpartition("-")[2]) if resume else 0
+    pad, show = tokenizer.pad_token_id, [Show()]
+    with Progress(stage.name, section.steps, already, unit="steps") as progress:
+        points = train(model, pad, sequences, settings, folder, resume, callbacks=show)
     return Curve(tuple(points), folder)

@@ -7,14 +7,15 @@ import shutil
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from leafe import layout
 from leafe.chat import read_prompts
 from leafe.env import Environment, Teacher
 from leafe.envs import make_environment
-from leafe.errors import BadInput
+from leafe.errors import BadInput, show_value
 from leafe.lessons import render, words
-from leafe.params import BASE
+from leafe.params import BASE, PARAMS_FILE
 from leafe.probe import probe
 from leafe.seeds import seed_from
 from leafe.stages.acting import ACTING, make_agent, make_chat
@@ -66,7 +67,9 @@ def make_small(stage: Stage, environment: Environment, out: Path) -> Curve:
     chat = make_chat(stage.params, tokenizer, environment)
     sequences = [render(chat, lesson) for lesson in lessons]
     written = sum(sum(mask) for _, mask in sequences)
-    weights = {True: 1 / written, False: section.reading / written}
+    read = sum(len(mask) for _, mask in sequences) - written
+    whole = written + section.reading * read
+    weights = {True: 1 / whole, False: section.reading / whole}
     model = new_model(
         tokenizer,
         hidden=model_params.hidden,
@@ -85,12 +88,22 @@ def make_small(stage: Stage, environment: Environment, out: Path) -> Curve:
 
 
 def take(given: Path, out: Path) -> Curve:
-    """Copy a checkpoint that was brought along."""
-    from leafe.training.checkpoint import check_policy
+    """Copy a checkpoint that was brought along; it appears whole or not at all."""
+    from leafe.training.checkpoint import check_policy, load_tokenizer
 
+    key = f"{PARAMS_FILE}: model.path is {show_value(str(given))}"
+    if not given.is_dir():
+        raise BadInput(f"{key}, which is no folder; allowed: a checkpoint folder, or null")
+    if given.resolve().is_relative_to(out.resolve()):
+        raise BadInput(f"{key}, which this stage writes to; put the checkpoint elsewhere")
     check_policy(given)
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(given, out, ignore=shutil.ignore_patterns(".*"))
+    load_tokenizer(given)  # says now, not after the copy, whether it can be read
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
+        new = Path(temporary) / "policy"
+        shutil.copytree(given, new, ignore=shutil.ignore_patterns(".*"))
+        shutil.rmtree(out, ignore_errors=True)
+        new.rename(out)
     return Curve((), Path("none"))
 
 

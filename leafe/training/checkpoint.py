@@ -6,10 +6,14 @@ anything when loaded.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +25,15 @@ from transformers.utils import logging
 from leafe.errors import BadInput
 
 UNSAFE = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.pickle")
+VOCABULARIES = ("tokenizer.json", "vocab.json", "tokenizer.model")
+"""A tokenizer is loaded from one of these; without any, transformers makes an empty one."""
 
 
 def check_policy(folder: Path) -> None:
     """Refuse a folder that is not a whole, safe checkpoint; BadInput says why."""
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a checkpoint folder; make it with `dvc repro`")
-    pickled = sorted(path.name for pattern in UNSAFE for path in folder.glob(pattern))
+    pickled = sorted(path.name for pattern in UNSAFE for path in folder.rglob(pattern))
     if pickled:
         raise BadInput(f"{folder} holds {pickled[0]}, which can run code; allowed: *.safetensors")
     weights = sorted(folder.glob("*.safetensors"))
@@ -37,6 +43,8 @@ def check_policy(folder: Path) -> None:
         _check_weights(path)
     for name in ("config.json", "tokenizer_config.json"):
         _check_config(folder / name)
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        raise BadInput(f"{folder} holds no vocabulary; allowed: {', '.join(VOCABULARIES)}")
 
 
 def _check_config(path: Path) -> None:
@@ -46,6 +54,8 @@ def _check_config(path: Path) -> None:
         raise BadInput(f"{path.parent} holds no {path.name}") from error
     except ValueError as error:
         raise BadInput(f"{path} is not JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise BadInput(f"{path} is not a JSON object")
     if "auto_map" in config:
         raise BadInput(f"{path} has auto_map, which runs code from the folder; not allowed")
 
@@ -69,28 +79,111 @@ def policy_version(folder: Path) -> str:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The policy's tokenizer."""
-    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    """The policy's tokenizer; BadInput where its files are broken."""
+    with _told(folder):
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
 
 def load_model(folder: Path) -> Any:
-    """The policy's weights, on the GPU if there is one."""
+    """The policy's weights, on the GPU if there is one; BadInput where any is missing or unfit."""
     check_policy(folder)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
+    # What matters of its report is said below.
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # theirs
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        folder, use_safetensors=True, trust_remote_code=False
-    )
+    with _told(folder):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            # At these learning rates, most updates would be lost in the rounding of bfloat16.
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
+    model, told = loaded
+    # For these, transformers would go on with random numbers.
+    for name in sorted({*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])}):
+        raise BadInput(f"{folder} lacks the weights {name}, or has them in another shape")
+    check_attention(folder, model.config)
     return model.to(device)
+
+
+def check_attention(folder: Path, config: Any) -> None:
+    """BadInput for a model whose forward pass is not the plain one that our engine does."""
+    windowed = getattr(config, "sliding_window", None) is not None and (
+        "sliding_attention" in (getattr(config, "layer_types", None) or ["sliding_attention"])
+    )
+    capped = getattr(config, "final_logit_softcapping", None) is not None
+    if windowed or capped:
+        key = "sliding_window" if windowed else "final_logit_softcapping"
+        raise BadInput(
+            f"{folder / 'config.json'}: {key} is {getattr(config, key)}, which the engine cannot"
+            " sample from; allowed: null"
+        )
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Transformers raises many things for a broken folder; all of them are bad input."""
+    try:
+        yield
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise BadInput(f"{folder} cannot be loaded: {type(error).__name__}: {first}") from error
+
+
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """OSError naming the folder where its disk is full: each library tells that in its own way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except Exception as error:
+        # torch says no more than that a file came out too short.
+        short = type(error) is RuntimeError and shutil.disk_usage(folder).free < 2**20
+        full = os.strerror(errno.ENOSPC)
+        if short or full in str(error):
+            raise OSError(errno.ENOSPC, full, str(folder)) from error
+        raise
 
 
 def save_policy(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write a checkpoint folder; it appears whole or not at all."""
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+    for stale in folder.parent.glob(f".{folder.name}.*.part"):  # a killed process left it
+        shutil.rmtree(stale)
+    with (
+        saving(folder.parent),
+        tempfile.TemporaryDirectory(".part", f".{folder.name}.", folder.parent) as temporary,
+    ):
         new = Path(temporary) / "policy"
         model.save_pretrained(new, safe_serialization=True)
         tokenizer.save_pretrained(new)
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
+
+
+WHOLE = "whole.json"
+
+
+def mark_whole(checkpoint: Path) -> None:
+    """Note that every file of a checkpoint of the trainer is written: their names and sizes."""
+    (checkpoint / WHOLE).write_text(json.dumps(_sizes(checkpoint)))
+
+
+def last_whole(folder: Path) -> Path | None:
+    """The trainer's newest checkpoint in a folder that is whole; torn ones are removed."""
+    by_step = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    for checkpoint in reversed(by_step):
+        try:
+            if json.loads((checkpoint / WHOLE).read_text()) == _sizes(checkpoint):
+                return checkpoint
+        except (OSError, ValueError):
+            pass
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def _sizes(checkpoint: Path) -> dict[str, int]:
+    return {p.name: p.stat().st_size for p in checkpoint.iterdir() if p.name != WHOLE}

@@ -9,6 +9,7 @@ expectation is L.
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from leafe.example import Example
+from leafe.training.checkpoint import mark_whole, saving
+
+ALIKE = 50
+"""Batches among which sequences are sorted by length."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,38 @@ def weigh(examples: Sequence[Example], betas: Mapping[str, float]) -> list[Weigh
         )
         for e in examples
     ]
+
+
+def schedule(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
+    """Which sequence comes when: `steps` batches, epoch after epoch in new random orders.
+
+    Batches are made of sequences of like length, to pad little, and are themselves in random
+    order; a set too small to fill many batches is only shuffled.
+
+    >>> sorted(schedule([3, 1, 2], batch=1, steps=3, seed=0))
+    [0, 1, 2]
+    """
+    rng = random.Random(seed)
+    order: list[int] = []
+    while len(order) < batch * steps:
+        epoch = rng.sample(range(len(lengths)), len(lengths))
+        if len(epoch) >= ALIKE * batch:
+            del epoch[len(epoch) // batch * batch :]
+            epoch = _of_like_length(epoch, lengths, batch, rng)
+        order += epoch
+    return order[: batch * steps]
+
+
+def _of_like_length(
+    epoch: list[int], lengths: Sequence[int], batch: int, rng: random.Random
+) -> list[int]:
+    """Sort within stretches of `ALIKE` batches, then mix the batches."""
+    stretch = ALIKE * batch
+    stretches = [epoch[at : at + stretch] for at in range(0, len(epoch), stretch)]
+    ordered = [n for part in stretches for n in sorted(part, key=lambda i: lengths[i])]
+    batches = [ordered[at : at + batch] for at in range(0, len(ordered), batch)]
+    rng.shuffle(batches)
+    return [n for group in batches for n in group]
 
 
 def collate(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, torch.Tensor]:
@@ -131,19 +168,31 @@ class StopWhenNotFinite(TrainerCallback):
             raise LossIsNotFinite(f"the loss is {logs['loss']} at step {state.global_step}")
 
 
+class MarkWhole(TrainerCallback):
+    """Notes that a checkpoint is whole: Trainer writes it in place, file by file."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """All of it is written."""
+        if state.is_world_process_zero:
+            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
 def train(
     model: Any,
     pad: int,
     sequences: Sequence[WeightedTokens],
     settings: TrainSettings,
     folder: Path,
+    resume: Path | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> list[tuple[int, float]]:
     """Train in place; returns the curve of (step, loss). Checkpoints go into `folder`.
 
-    Resumes from the last whole checkpoint there. Raises LossIsNotFinite.
+    `resume` is the checkpoint to go on from; None starts anew. Raises LossIsNotFinite.
     """
     rows = [{"input_ids": list(s.token_ids), "weights": list(s.weights)} for s in sequences]
+    lengths = [len(s.token_ids) for s in sequences]
+    order = schedule(lengths, settings.batch, settings.steps, settings.seed)
     cuda = torch.cuda.is_available()
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -153,15 +202,18 @@ def train(
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         lr_scheduler_type="cosine",
-        train_sampling_strategy="group_by_length",
+        # Short runs: the second moment must follow quickly.
+        adam_beta2=0.98,
+        train_sampling_strategy="sequential",
         seed=settings.seed,
         data_seed=settings.seed,
         bf16=cuda,
         use_cpu=not cuda,
-        logging_steps=max(1, settings.steps // 50),
+        # A mean over steps must not straddle a checkpoint: a resumed run would log another.
+        logging_steps=math.gcd(max(1, settings.steps // 50), settings.save_every),
         logging_nan_inf_filter=False,
         save_steps=settings.save_every,
-        save_total_limit=1,
+        save_total_limit=2,  # the one before must outlive a kill while the newest is written
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
@@ -171,10 +223,11 @@ def train(
         len(rows),
         model=model,
         args=arguments,
-        train_dataset=rows,
+        train_dataset=[rows[n] for n in order],
         data_collator=lambda batch: collate(batch, pad),
-        callbacks=[StopWhenNotFinite(), *callbacks],
+        callbacks=[StopWhenNotFinite(), MarkWhole(), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")) or None)
+    with saving(folder):
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return [(int(row["step"]), row["loss"]) for row in trainer.state.log_history if "loss" in row]

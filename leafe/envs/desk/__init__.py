@@ -28,6 +28,8 @@ from leafe.envs.desk.rulebook import (
     draw_rulebook,
     read_rulebook,
 )
+from leafe.errors import BadInput
+from leafe.params import PARAMS_FILE
 from leafe.seeds import seed_from
 from leafe.task import Split, Task, make_task
 
@@ -38,7 +40,7 @@ UNSEEN = 1_000_000_007
 class DeskOptions(BaseModel):
     """The `env` section of `params.yaml` for `env.name: desk`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     rulebook: Annotated[int, Field(ge=0)] | str = 0
     """Seed of the company's rulebook, or the path of a YAML file with one."""
@@ -64,10 +66,10 @@ class Desk:
 
     def __init__(self, options: DeskOptions) -> None:
         if options.train_tasks + options.test_tasks > len(all_tickets()):
-            raise ValueError(
-                f"params.yaml: env.train_tasks + env.test_tasks is "
-                f"{options.train_tasks + options.test_tasks}; a rulebook has "
-                f"{len(all_tickets())} tickets"
+            raise BadInput(
+                f"{PARAMS_FILE}: env.train_tasks + env.test_tasks is "
+                f"{options.train_tasks + options.test_tasks}; it must be at most "
+                f"{len(all_tickets())}, the tickets that there are"
             )
         self.settings = options
         self.max_steps = options.max_steps
@@ -132,10 +134,10 @@ class DeskEnv:
         tool = wording.read_call(action)
         if tool == self._due[0].tool:
             self._due.pop(0)
-            done = wording.say_done(tool, self._feedback)
             if self._due:
+                done = wording.say_done(self._ticket, tool, self._feedback)
                 return StepResult(done, 0.0, terminated=False, truncated=False)
-            return StepResult(done + wording.SOLVED, 1.0, terminated=True, truncated=False)
+            return StepResult(f"{tool} done. Ticket solved.", 1.0, terminated=True, truncated=False)
         said = (
             wording.say_unknown()
             if tool is None

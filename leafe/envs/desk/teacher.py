@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from leafe.env import Lesson
@@ -20,7 +20,7 @@ from leafe.task import make_task
 if TYPE_CHECKING:
     from leafe.envs.desk import Desk
 
-RIGHT = 0.55
+RIGHT = 0.7
 """Share of moves that are right; the rest are guesses from other companies' rules."""
 HINTS_FOLLOWED = 0.97
 NOTES_FOLLOWED = 0.97
@@ -49,7 +49,7 @@ def hinted(observation: str) -> str | None:
 
 
 def write_note(observation: str) -> str:
-    """What a good reader notes down of a refusal."""
+    """What a good reader notes down of a refusal: the call that was wrong, and what to do."""
     refused, needed = REFUSED.match(observation), hinted(observation)
     wrong = refused.group(1) if refused else "that"
     return f"too early for {wrong}, call {needed}." if needed else f"not {wrong}, try another."
@@ -60,7 +60,7 @@ def lessons(count: int, seed: int, avoid: Sequence[Rulebook], desk: Desk) -> Ite
     rng = random.Random(seed_from("lessons", seed))
     tickets = all_tickets()
     drawn = (draw_rulebook(f"other {seed} {n}") for n in range(64))
-    others = [rulebook for rulebook in drawn if rulebook not in avoid]
+    others = [routine(rulebook) for rulebook in drawn if rulebook not in avoid]
     made, number = 0, 0
     while made < count:
         number += 1
@@ -74,6 +74,15 @@ def lessons(count: int, seed: int, avoid: Sequence[Rulebook], desk: Desk) -> Ite
                 yield lesson
 
 
+Routine = Mapping[Ticket, list[str]]
+"""Ticket -> the calls it needs under some rulebook."""
+
+
+def routine(rulebook: Rulebook) -> Routine:
+    """What a clerk of that company would do with every ticket."""
+    return {t: [duty.tool for duty in rulebook.duties(t)] for t in all_tickets()}
+
+
 class Clerk:
     """Plays one ticket and goes back after failures, as the method will."""
 
@@ -82,11 +91,12 @@ class Clerk:
         desk: Desk,
         rulebook: Rulebook,
         ticket: Ticket,
-        others: Sequence[Rulebook],
+        others: Sequence[Routine],
         rng: random.Random,
     ) -> None:
         self._desk, self._rulebook, self._ticket = desk, rulebook, ticket
         self._others, self._rng = others, rng
+        self._duties = [duty.tool for duty in rulebook.duties(ticket)]
 
     def lessons(self) -> Iterator[Lesson]:
         """A first attempt, then branches from where each attempt went wrong."""
@@ -137,21 +147,18 @@ class Clerk:
         elif draw() < SLIPS:
             tool = self._rng.choice(TOOLS)
         elif draw() < RIGHT:
-            tool = self._next_duty(self._rulebook, done_calls(observations, actions))
+            tool = self._duties[len(done_calls(observations, actions))]
         else:
             tool = self._guess(done_calls(observations, actions))
         return f"{tool}()"
 
     def _guess(self, done: list[str]) -> str:
         """The next call at another company whose rules have asked for the same so far."""
-        for book in self._rng.sample(self._others, min(24, len(self._others))):
-            duties = [duty.tool for duty in book.duties(self._ticket)]
+        for other in self._rng.sample(self._others, min(24, len(self._others))):
+            duties = other[self._ticket]
             if duties[: len(done)] == done and len(duties) > len(done):
                 return duties[len(done)]
-        return self._next_duty(self._rulebook, done)
-
-    def _next_duty(self, book: Rulebook, done: list[str]) -> str:
-        return book.duties(self._ticket)[len(done)].tool
+        return self._duties[len(done)]
 
 
 def done_calls(observations: Sequence[str], actions: Sequence[str]) -> list[str]:

@@ -32,7 +32,6 @@ REFUSALS = (
     "{tool} refused: {needed} comes first for {reason}.",
 )
 LOCKED = " Ticket locked."
-SOLVED = " Ticket solved."
 
 
 def pick(wordings: tuple[str, ...], *key: str | int) -> str:
@@ -48,7 +47,7 @@ def say_ticket(ticket: Ticket) -> str:
 def say_refusal(ticket: Ticket, tool: str, duty: Duty, step: int, level: Feedback) -> str:
     """Why a call was refused, as far as this level of feedback tells."""
     if level == "nothing":
-        return f"{tool} called."
+        return say_done(ticket, tool, level)
     if level == "that":
         return f"{tool} refused: something else comes first."
     reason = REASONS[duty.because].format(**vars(ticket))
@@ -56,9 +55,9 @@ def say_refusal(ticket: Ticket, tool: str, duty: Duty, step: int, level: Feedbac
     return pick(REFUSALS, *key).format(tool=tool, reason=reason, needed=duty.tool)
 
 
-def say_done(tool: str, level: Feedback) -> str:
+def say_done(ticket: Ticket, tool: str, level: Feedback) -> str:
     """That a call was right (which the lowest level of feedback does not tell)."""
-    return f"{tool} called." if level == "nothing" else f"{tool} done."
+    return f"{tool} {'called' if level == 'nothing' else 'done'}, {ticket.goal} open."
 
 
 def say_unknown() -> str:

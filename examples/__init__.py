@@ -1,0 +1,1 @@
+"""Environments that are not part of leafe: copy one to start your own."""

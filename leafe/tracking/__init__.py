@@ -1,0 +1,140 @@
+"""MLflow: one run per pipeline run, a child per iteration; figures come from what stages left.
+
+Tracking never fails and never holds up the work that it shows: an attempt has a few seconds, the
+first that fails is one line on stderr, and the end of the run makes up for what was missed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Self
+from urllib.parse import quote
+
+from leafe.params import PARAMS_FILE, load_params
+from leafe.tracking.figures import read_figures, split_name, stages_until
+from leafe.tracking.runs import Runs, git_commit
+from leafe.tracking.store import in_turn, tracking_uri
+
+__all__ = ["PipelineRun", "log_alone", "tracking_uri"]
+
+
+class PipelineRun:
+    """One run of the pipeline in MLflow. Where MLflow fails, its methods warn and return."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._runs: Runs | None = None
+        self._told: dict[str, tuple[bool, float | None]] = {}
+        self._due: list[str] = []  # told, but not shown yet
+        self._connected = self._failed = self._warned = False
+
+    @classmethod
+    def open(cls, key: str) -> Self:
+        """The run of this key and of the present parameters: found, or made."""
+        run = cls(key)
+        run._attempt(lambda runs: None)
+        return run
+
+    def log_stage(self, stage: str, *, executed: bool, seconds: float | None = None) -> None:
+        """Show what a stage left on disk; `executed` is false where DVC skipped it.
+
+        The same figures are shown once, however often this is called. Other figures of a stage
+        that is already shown start another run under the same key: points cannot be taken back.
+        """
+        self._tell(stage, executed, seconds)
+        self._show(stage, locked=True)
+
+    def finish(self, status: str) -> None:
+        """End the run and what is unfinished in it: FINISHED, FAILED or KILLED."""
+        self._failed = False  # one more chance, for what was missed
+        for stage in tuple(self._due):
+            self._show(stage, locked=True)
+        self._attempt(lambda runs: runs.end(status))
+
+    def compare_link(self, server: str = "http://127.0.0.1:5000") -> str:
+        """The page that overlays the Pass@k curves of all iterations; empty if nothing is shown."""
+        if self._runs is None or not self._runs.children:
+            return ""
+        query = {
+            "runs": list(self._runs.children.values()),
+            "metric": "eval/pass_at_k",
+            "experiments": [self._runs.experiment],
+            "plot_metric_keys": ["eval/pass_at_k"],
+        }
+        values = (f"{name}={quote(json.dumps(value), safe='')}" for name, value in query.items())
+        return f"{server}/#/metric?{'&'.join(values)}&x_axis=step&workflowType=machine_learning"
+
+    def _tell(self, stage: str, executed: bool, seconds: float | None) -> None:
+        self._told[stage] = (executed, seconds)
+        self._due.append(stage)
+
+    def _show(self, stage: str, *, locked: bool) -> None:
+        executed, seconds = self._told[stage]
+        if self._failed:
+            return
+        try:
+            # Hashing large weights takes its time, which is not MLflow's.
+            figures = read_figures(stage, locked=locked)
+        except (OSError, ValueError, KeyError) as error:
+            self._warn(f"{stage} cannot be shown: {type(error).__name__} {error}")
+            return
+
+        def log(runs: Runs) -> None:
+            began_anew = runs.log(figures, executed=executed, seconds=seconds)
+            due = self._told if began_anew else self._due
+            self._due = [other for other in due if other != stage]
+
+        self._attempt(log)
+
+    def _attempt(self, work: Callable[[Runs], None]) -> None:
+        if self._failed:
+            return
+
+        def connected() -> None:
+            if self._runs is None or not self._connected:
+                self._runs = Runs(self._key)
+            self._connected = True
+            work(self._runs)
+
+        try:
+            in_turn(connected)
+        # MLflow raises what its store does: database, network, file system. None may stop us.
+        except Exception as error:
+            self._failed, self._connected = True, False
+            reason = " ".join(str(error).split())[:160] or type(error).__name__
+            self._warn(f"{tracking_uri()} takes no records: {reason}")
+
+    def _warn(self, sentence: str) -> None:
+        if not self._warned:
+            self._warned = True
+            print(f"MLflow: {sentence}; the run goes on", file=sys.stderr, flush=True)
+
+    def catch_up(self, stage: str) -> None:
+        """Show a stage whose process is about to end, which DVC has not recorded yet.
+
+        Behind an evaluation everything before it is up to date; what DVC skipped of it left no
+        process to show it.
+        """
+        self._tell(stage, True, None)
+        self._show(stage, locked=False)
+        if split_name(stage)[0] != "evaluate":
+            return
+        for earlier in stages_until(load_params(check_plan=False), stage):
+            if earlier not in self._told:
+                self._tell(earlier, False, None)
+                self._show(earlier, locked=True)
+        if self._runs is not None and self._runs.complete():
+            self._attempt(lambda runs: runs.end("FINISHED"))
+
+
+def log_alone(stage: str) -> None:
+    """Show a stage that no flow shows; for its process to call at its end, once all is written.
+
+    The run is that of the DVC experiment, or of these parameters and this commit.
+    """
+    state = hashlib.sha256(PARAMS_FILE.read_bytes() + (git_commit() or "").encode())
+    PipelineRun.open(os.environ.get("DVC_EXP_NAME") or state.hexdigest()).catch_up(stage)

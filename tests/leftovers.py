@@ -1,0 +1,137 @@
+"""What a pipeline leaves on disk, without the hours: real formats, made-up contents."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from leafe import layout
+from leafe.episode import Episode, Outcome, with_content_id
+from leafe.evaluation import evaluate
+from leafe.example import Example, TrainingSet
+from leafe.reflection import Parse, Reflection, Verdict
+from leafe.stages.evaluate import figures, write_curve
+from leafe.store import (
+    atomic,
+    write_episodes,
+    write_examples,
+    write_json,
+    write_reflections,
+    write_tasks,
+)
+from leafe.task import Task
+
+ROOT = Path(__file__).parents[1]
+KS = (1, 2, 4, 8)
+STAGES = ["tasks", "warm_start", "evaluate_i0"] + [
+    stage
+    for i in ("i1", "i2")
+    for stage in (
+        f"rollout@{i}",
+        f"reflect@{i}-w1",
+        f"branch@{i}-w1",
+        f"filter@{i}",
+        f"sft@{i}",
+        f"evaluate@{i}",
+    )
+]
+"""In the order in which DVC runs them."""
+
+
+def leave_pipeline() -> None:
+    """Leave in the working directory what a pipeline of two iterations and one wave does."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["iterations"] = {"i1": {"prev": "i0"}, "i2": {"prev": "i1"}}
+    params["waves"] = {"w1": {"prev": "w0"}}
+    params["plan"] = {
+        f"i{n}-w1": {"iteration": f"i{n}", "policy": f"i{n - 1}", "wave": "w1", "prev": "w0"}
+        for n in (1, 2)
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    git = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
+    for command in (("init", "-q"), ("add", "params.yaml"), ("commit", "-qm", "start")):
+        subprocess.run((*git, *command), check=True)
+    tasks = [Task(f"t{n}", "desk", "test", {"n": n}) for n in range(6)]
+    for split in ("train", "test"):
+        write_tasks(layout.tasks(split), tasks)
+    leave_record(layout.tasks("train").parent, "tasks", {"train_tasks": 6, "test_tasks": 6})
+    write_json(Path("metrics/warm_start.json"), {"pass_at_1": 0.2, "experience_ratio": None})
+    leave_policy("i0", "warm_start")
+    leave_evaluation("i0", None, solved=2)
+    for n in (1, 2):
+        leave_iteration(f"i{n}", f"i{n - 1}", solved=2 + 2 * n)
+
+
+def leave_iteration(iteration: str, prev: str, solved: int) -> None:
+    roots = [episode(n, iteration, n % 3 == 0) for n in range(6)]
+    write_episodes(layout.episodes(iteration, "w0"), roots)
+    leave_record(layout.episodes(iteration, "w0"), f"rollout@{iteration}", {"outcomes/solved": 2})
+    looked = [
+        Reflection("r", roots[1].id, "t1", 1, "text", (1,), Verdict(Parse.OK, 0, "call verify"))
+    ]
+    write_reflections(layout.reflections(iteration, "w1"), looked)
+    shares = {"parsed_share": 0.75, "right_step_share": 0.5}
+    leave_record(layout.reflections(iteration, "w1"), f"reflect@{iteration}-w1", shares)
+    write_episodes(layout.episodes(iteration, "w1"), roots)
+    leave_record(layout.episodes(iteration, "w1"), f"branch@{iteration}-w1", {"solved_share": 0.25})
+    examples = [Example("t1", "e", TrainingSet.REHEARSAL, None, (1, 2), (False, True))]
+    write_examples(layout.examples(iteration), examples)
+    spent = {"env_steps_per_task": 9.5, "replayed_steps_per_task": 2.5}
+    tokens = {"sampled_tokens_per_task": 80.0, "outcomes": {"solved": 2, "failed": 4}}
+    write_json(layout.exploration(iteration), spent | tokens)
+    leave_record(layout.examples(iteration), f"filter@{iteration}", {"examples/rehearsal": 1})
+    leave_policy(iteration, f"sft@{iteration}")
+    leave_evaluation(iteration, prev, solved)
+
+
+def leave_evaluation(iteration: str, prev: str | None, solved: int) -> None:
+    """Eight samples of each of six tasks, of which about so many are solved."""
+    episodes = [episode(n, iteration, n // 6 < solved - n % 2) for n in range(48)]
+    write_episodes(layout.evaluation(iteration), episodes)
+    result = evaluate(episodes, KS, seed=0)
+    write_curve(iteration, result)
+    write_json(layout.metrics(iteration), figures(result, iteration, prev))
+    stage = f"evaluate@{iteration}" if prev else f"evaluate_{iteration}"
+    leave_record(layout.evaluation(iteration), stage, {})
+
+
+def leave_policy(iteration: str, stage: str) -> None:
+    folder = layout.policy(iteration)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(iteration.encode() * 100)
+    (folder / "config.json").write_text("{}")
+    with atomic(layout.loss(iteration)) as path, path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("step", "loss"))
+        rows.writerows((step, 3.0 / (step + 1)) for step in range(0, 50, 10))
+    leave_record(folder, stage, {})
+
+
+def leave_record(output: Path, stage: str, found: dict[str, Any]) -> None:
+    counts = {"in": 10, "kept": 8, "rejected": {"budget": 2}}
+    record = {"stage": stage, "commit": None, "seed": 0, "parameters": {}, "inputs": {}}
+    write_json(layout.record(output), record | {"counts": counts, "figures": found})
+
+
+def episode(number: int, iteration: str, solved: bool) -> Episode:
+    return with_content_id(
+        Episode(
+            id="",
+            task_id=f"t{number % 6}",
+            iteration=iteration,
+            wave="w0",
+            sample=number // 6,
+            policy="p",
+            parent=None,
+            rollback_step=None,
+            experience=None,
+            first_observation="a ticket",
+            steps=(),
+            outcome=Outcome.SOLVED if solved else Outcome.FAILED,
+            replayed_steps=0,
+        )
+    )

@@ -1,0 +1,125 @@
+"""Imports point one way down: flows > stages > adapters > method > ports > values."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted([*(ROOT / "leafe").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
+
+# The lowest layer first. Whatever is not named here is an adapter.
+VALUES = {"task", "episode", "tree", "example", "pass_at_k", "params", "seeds", "errors", "layout"}
+VALUES |= {"text", "yaml_file"}
+PORTS = {"env", "engine"}
+METHOD = {"rollout", "reflection", "branching", "filtering", "evaluation", "probe", "lessons"}
+METHOD |= {"chat"}
+TOP = {"stages", "cli"}
+
+# Heavy libraries and the only places that may import them, deferred or not.
+OWNERS = {
+    "mlflow": ("leafe.tracking",),
+    "prefect": ("flows",),
+    "dvc": ("flows",),
+    "torch": ("leafe.engines", "leafe.training", "leafe.stages"),
+    "transformers": ("leafe.engines", "leafe.training", "leafe.stages"),
+}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def imports(path: Path, *, eager: bool = False) -> set[str]:
+    """Modules that a file imports; `eager` leaves out those inside functions and type checks."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if eager and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            if node.module in ("leafe", "flows"):
+                found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text()))
+    return found
+
+
+def layer(module: str) -> int:
+    first, _, rest = module.partition(".")
+    if first == "flows":
+        return 5
+    name = rest.partition(".")[0]
+    for height, names in enumerate((VALUES, PORTS, METHOD)):
+        if name in names:
+            return height
+    return 4 if name in TOP else 3
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_no_import_points_up(path: Path) -> None:
+    own = layer(module_of(path))
+    ours = {m for m in imports(path) if m.startswith(("leafe.", "flows"))}
+    up = {m for m in ours if layer(m) > own}
+    # The command line starts the flow: the one door from below.
+    if module_of(path) == "leafe.cli":
+        up = {m for m in up if not m.startswith("flows")}
+    assert not up, f"{module_of(path)} imports {sorted(up)} from a layer above"
+
+
+def test_the_walk_sees_an_import_that_points_up(tmp_path: Path) -> None:
+    file = tmp_path / "bad.py"
+    file.write_text("def f():\n    from leafe import store\n    import leafe.stages.stage\n")
+    seen = imports(file)
+    assert {"leafe.store", "leafe.stages.stage"} <= seen
+    assert all(layer(m) > layer("leafe.tree") for m in ("leafe.store", "leafe.stages.stage"))
+    assert imports(file, eager=True) == set()
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_heavy_library_is_imported_in_its_place_only(library: str) -> None:
+    users = {
+        module_of(path)
+        for path in SOURCES
+        if library in {name.partition(".")[0] for name in imports(path)}
+    }
+    owners = OWNERS[library]
+    strangers = {u for u in users if not any(u == o or u.startswith(f"{o}.") for o in owners)}
+    assert not strangers, f"{library} is imported by {sorted(strangers)}"
+
+
+def test_nothing_in_leafe_imports_dvc() -> None:
+    names = {n for p in SOURCES if module_of(p).startswith("leafe") for n in imports(p)}
+    assert not {n for n in names if n.partition(".")[0] == "dvc"}
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "stages" in p.parts], ids=module_of)
+def test_a_stage_loads_torch_only_when_it_needs_it(path: Path) -> None:
+    heavy = {"torch", "transformers", "leafe.training.trainer", "leafe.training.checkpoint"}
+    heavy |= {"leafe.training.small", "leafe.engines.transformers"}
+    assert not imports(path, eager=True) & heavy
+
+
+@pytest.mark.parametrize("module", ["leafe.cli", "leafe.params"])
+def test_the_command_line_starts_without_the_heavy_libraries(module: str) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert module in loaded
+    assert not loaded & {"torch", "transformers", "mlflow", "prefect", "dvc"}
