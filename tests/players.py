@@ -50,7 +50,7 @@ def clerk(desk: Desk, knows: float = 0.6) -> Act:
     """
 
     def act(text: str, sampling: Sampling) -> str:
-        said = re.findall(r"<\|user\|>\d+\. (.*?)<\|end\|>", text, re.DOTALL)
+        said = re.findall(r"<\|user\|> ?\d+\. (.*?)<\|end\|>", text, re.DOTALL)
         observations = [turn.partition("\n")[0] for turn in said]
         if "Reflect." in said[-1]:
             step = teacher.first_refusal(observations)
@@ -61,7 +61,7 @@ def clerk(desk: Desk, knows: float = 0.6) -> Act:
         rng = random.Random(sampling.seed)
         if noted or hint:
             return f"{noted.group(1) if noted else hint}()"
-        done = sum(" done." in turn for turn in observations)
+        done = sum(" done" in turn for turn in observations)
         due = [duty.tool for duty in desk.rulebook.duties(ticket_of(observations[0]))][done]
         return f"{due if rng.random() < knows else rng.choice(TOOLS)}()"
 

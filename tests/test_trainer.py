@@ -101,16 +101,18 @@ def test_a_joint_weighted_mean_is_another_loss(model: Any) -> None:
 
 
 def test_the_gradient_is_that_of_the_loss_by_hand(model: Any, tmp_path: Path) -> None:
+    def gradient() -> torch.Tensor:
+        whole = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+        model.zero_grad()
+        return whole
+
     by_hand(model).backward()
-    expected = {name: p.grad.clone() for name, p in model.named_parameters()}
-    model.zero_grad()
+    expected = gradient()
     sequences = weigh(EXAMPLES, BETAS)
-    make_trainer(model, tmp_path, len(sequences)).compute_loss(
-        model, batch_of(sequences)
-    ).backward()
-    assert any(g.abs().max() > 1e-3 for g in expected.values())
-    for name, parameter in model.named_parameters():
-        assert torch.allclose(parameter.grad, expected[name], atol=1e-5, rtol=1e-4), name
+    trainer = make_trainer(model, tmp_path, len(sequences))
+    trainer.compute_loss(model, batch_of(sequences)).backward()
+    assert expected.norm() > 0.1
+    assert (gradient() - expected).norm() < 1e-4 * expected.norm()
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

@@ -137,7 +137,8 @@ class DeskEnv:
             if self._due:
                 done = wording.say_done(self._ticket, tool, self._feedback)
                 return StepResult(done, 0.0, terminated=False, truncated=False)
-            return StepResult(f"{tool} done. Ticket solved.", 1.0, terminated=True, truncated=False)
+            solved = f"{tool} done.{wording.SOLVED}"
+            return StepResult(solved, 1.0, terminated=True, truncated=False)
         said = (
             wording.say_unknown()
             if tool is None

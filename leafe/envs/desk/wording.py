@@ -32,6 +32,7 @@ REFUSALS = (
     "{tool} refused: {needed} comes first for {reason}.",
 )
 LOCKED = " Ticket locked."
+SOLVED = " Ticket solved."
 
 
 def pick(wordings: tuple[str, ...], *key: str | int) -> str:
