@@ -152,7 +152,7 @@ def test_the_pandas_example_works(workspace: Path, run_stage: Runner) -> None:
         check=False,
     )
     assert shown.returncode == 0, shown.stderr
-    assert re.search(r"^w0 +failed +12$", shown.stdout, flags=re.MULTILINE)
+    assert re.search(r"^w0 +failed +\d+$", shown.stdout, flags=re.MULTILINE)
     assert "rollback_step" in shown.stdout
 
 
