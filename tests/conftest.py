@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from leafe.lessons import words
 ROOT = Path(__file__).parents[1]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# What runs the tests in the background may have Ctrl-C ignored, which programs would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Scripted: acts at random among the tools, and looks back with verdicts good and bad.
 SCRIPT = [

@@ -68,13 +68,16 @@ class Program:
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def working_on(self, *words: str) -> list[psutil.Process]:
+        """Its descendants with any of these words in their command lines."""
+        return [p for p in self.descendants() if any(word in command_line(p) for word in words)]
+
     def wait_for_process(self, words: str) -> psutil.Process:
         """Its descendant with these words in its command line, as soon as there is one."""
         until = time.monotonic() + 20
         while time.monotonic() < until:
-            for process in self.descendants():
-                if words in " ".join(process.cmdline()):
-                    return process
+            if found := self.working_on(words):
+                return found[0]
             time.sleep(0.02)
         raise AssertionError(f"no process with {words!r}")
 
@@ -98,6 +101,14 @@ class Program:
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
+
+
+def command_line(process: psutil.Process) -> str:
+    """Empty for one that has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def alive(processes: list[psutil.Process]) -> list[Any]:

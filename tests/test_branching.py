@@ -25,7 +25,7 @@ from leafe.tree import Tree
 
 @pytest.fixture(scope="module")
 def agent(desk: Desk, chat: Chat, tokenizer: Any) -> Agent:
-    return make_agent(desk, chat, Player(tokenizer, clerk(desk)))
+    return make_agent(desk, chat, Player(tokenizer, clerk(desk, knows=0.4)))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def branches(explored: Explored) -> list[Episode]:
 
 def test_waves_are_breadth_first(explored: Explored) -> None:
     waves = [set(ids) for ids in explored.waves]
-    assert all(waves)
+    assert all(waves[:3])
     for number, wave in enumerate(waves):
         for episode in (explored.tree[i] for i in wave):
             assert episode.wave == f"w{number}"

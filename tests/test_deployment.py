@@ -63,10 +63,7 @@ class Site:
 
     def stage_processes(self) -> list[psutil.Process]:
         """Processes of the worker's that run a stage, DVC's own included."""
-        words = ("-m dvc", "leafe.stages")
-        return [
-            p for p in self.worker.descendants() if any(w in " ".join(p.cmdline()) for w in words)
-        ]
+        return self.worker.working_on("-m dvc", "leafe.stages")
 
 
 def prefect(folder: Path, env: dict[str, str], *command: str) -> None:
@@ -179,6 +176,16 @@ def test_a_second_run_is_turned_away_and_a_cancelled_one_leaves_no_process(site:
     site.wait_for_state(first, "Cancelled")
     assert alive(running) == []
     assert site.stage_processes() == []
+
+
+def test_a_schedule_is_switched_on_as_the_readme_says(site: Site) -> None:
+    def schedule() -> Any:
+        with site.client() as client:
+            return client.read_deployment_by_name("leafe/nightly").schedules[0]
+
+    command = ("deployment", "schedule", "resume", "leafe/nightly", str(schedule().id))
+    prefect(site.folder, site.env, *command)
+    assert schedule().active
 
 
 def git(folder: Path, *command: str) -> str:

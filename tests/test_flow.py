@@ -38,6 +38,8 @@ class Story:
 
     folder: Path
     env: dict[str, str]
+    refused: Program
+    """Started while the first was running."""
     interrupted: Ending
     terminated: Ending
     finished: Program
@@ -58,6 +60,9 @@ def story(tmp_path_factory: pytest.TempPathFactory, policy_dir: Path) -> Iterato
 
     try:
         first = start()
+        first.wait_for(r"\] warm_start \(")
+        refused = start()
+        assert refused.end() == 2, refused.text
         first.wait_for(r"^> python -m leafe.stages.rollout")
         interrupted = end_by(first, first.interrupt)
         second = start()
@@ -70,7 +75,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, policy_dir: Path) -> Iterato
         assert repeated.end() == 0, repeated.text
         # as on a machine with nothing else to do
         seconds = min(time.monotonic() - began, cpu_seconds() - cpu)
-        yield Story(folder, env, interrupted, terminated, finished, repeated, seconds)
+        yield Story(folder, env, refused, interrupted, terminated, finished, repeated, seconds)
     finally:
         for program in programs:
             program.kill()
@@ -103,9 +108,16 @@ def cpu_seconds() -> float:
 
 def table(program: Program) -> list[str]:
     """From the heading on, up to the lines on where to look."""
-    start = next(n for n, line in enumerate(program.lines) if "Pass@1" in line and "[" not in line)
+    start = next(
+        n for n, line in enumerate(program.lines) if re.match(r"\s*iteration\s+Pass@1", line)
+    )
     end = next(n for n, line in enumerate(program.lines) if line.startswith("MLflow: "))
     return program.lines[start:end]
+
+
+def test_a_second_run_in_the_same_folder_is_refused_in_a_sentence(story: Story) -> None:
+    (sentence,) = story.refused.lines
+    assert sentence.startswith("Error: the pipeline is already running in this folder")
 
 
 @pytest.mark.parametrize("how", ["interrupted", "terminated"])
@@ -193,13 +205,13 @@ def test_a_run_in_which_dvc_skips_everything_has_its_figures_in_mlflow(story: St
     experiment = client.get_experiment_by_name("leafe-desk")
     assert experiment is not None
     link = story.repeated.lines[-3]
-    ids = re.findall(r"[0-9a-f]{32}", link)
+    ids = re.findall(r"%22([0-9a-f]{32})%22", link)
     assert len(ids) == 2
     measured = json.loads((story.folder / "metrics/leafe/i1.json").read_text())
     figures = [client.get_run(run).data.metrics for run in ids]
     assert figures[1]["eval/pass_at_1"] == measured["pass_at_1"]
     assert [client.get_run(run).info.status for run in ids] == ["FINISHED"] * 2
-    assert not set(ids) & set(re.findall(r"[0-9a-f]{32}", story.finished.lines[-3]))
+    assert not set(ids) & set(re.findall(r"%22([0-9a-f]{32})%22", story.finished.lines[-3]))
 
 
 def test_a_stage_that_fails_stops_the_run_with_its_own_words(story: Story) -> None:

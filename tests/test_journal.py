@@ -121,7 +121,7 @@ def test_a_process_killed_while_it_writes_loses_at_most_that_line(tmp_path: Path
         folder = tmp_path / str(n)
         process = context.Process(target=_write_for_ever, args=(folder,))
         process.start()
-        while not list(folder.glob("*/*.jsonl")):
+        while process.is_alive() and not list(folder.glob("*/*.jsonl")):
             time.sleep(0.001)
         time.sleep(0.01 + n / 500)
         process.kill()

@@ -243,7 +243,7 @@ def test_a_stopped_stage_is_soon_gone_and_resumes(
 
 def test_a_second_process_of_a_stage_is_sent_away(fresh: Path, undisturbed: Path) -> None:
     first = start(fresh, ROLLOUT, PAUSE="0.01")
-    while not journal_bytes(fresh):
+    while first.is_alive() and not journal_bytes(fresh):
         time.sleep(0.01)
     output = PARTS[ROLLOUT]
     second = subprocess.run(

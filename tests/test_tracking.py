@@ -1,82 +1,23 @@
-"""What a run shows in MLflow, and what it costs where MLflow fails."""
+"""What a run shows in MLflow."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import socket
-import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import mlflow.data
 import pytest
 import yaml
-from leftovers import KS, STAGES, leave_evaluation, leave_pipeline, leave_record
-from mlflow import MlflowClient
+from leftovers import KS, STAGES, leave_evaluation
+from mlflow_shown import client, history, metrics, show_all, shown
 
-from leafe import layout
-from leafe.tracking import PipelineRun, log_alone, tracking_uri
-from leafe.tracking.store import connect
+# Fixtures are imported under their own names: pytest finds them there.
+from mlflow_shown import empty_database as empty_database
+from mlflow_shown import folder as folder
 
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without experiments: making one takes MLflow many seconds."""
-    folder = tmp_path_factory.mktemp("database")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        connect()
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Path:
-    """A project that has run, and whose database has no experiment yet."""
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    leave_pipeline()
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    return tmp_path
-
-
-def show_all(key: str = "a-run", *, executed: bool = True) -> PipelineRun:
-    run = PipelineRun.open(key)
-    for stage in STAGES:
-        run.log_stage(stage, executed=executed, seconds=2.0 if executed else None)
-    run.finish("FINISHED")
-    return run
-
-
-def client() -> MlflowClient:
-    return MlflowClient(tracking_uri=tracking_uri())
-
-
-def shown() -> dict[str, Any]:
-    """The runs by iteration; the parent under `all`."""
-    name = next(e.name for e in client().search_experiments() if e.name != "Default")
-    assert name == "leafe-desk"
-    runs = client().search_runs([client().get_experiment_by_name(name).experiment_id])
-    found = {run.data.tags["iteration"]: run for run in runs}
-    assert len(found) == len(runs), "one run an iteration"
-    return found
-
-
-def history(run: Any, name: str) -> list[tuple[int, float]]:
-    points = client().get_metric_history(run.info.run_id, name)
-    return sorted((point.step, point.value) for point in points)
-
-
-def metrics(iteration: str) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(layout.metrics(iteration).read_text())
-    return values
+from leafe.tracking import PipelineRun, log_alone
 
 
 def test_a_child_shows_its_pass_at_k_against_k_and_the_parent_against_the_iteration(
@@ -236,20 +177,6 @@ def test_a_stage_alone_shows_itself_and_behind_an_evaluation_what_was_skipped(
     assert named.info.run_name == "quiet-otter"
 
 
-def test_four_processes_that_start_cold_at_once_make_one_experiment_and_one_run(
-    folder: Path,
-) -> None:
-    (folder / "mlflow.db").unlink()
-    code = "from leafe.tracking import PipelineRun; PipelineRun.open('same')"
-    starts = [
-        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    assert [process.communicate()[1] for process in starts] == [""] * 4
-    assert [process.returncode for process in starts] == [0] * 4
-    assert set(shown()) == {"all"}
-
-
 def test_the_experiment_is_of_the_kind_that_trains_models(folder: Path) -> None:
     show_all()
     experiment = client().get_experiment_by_name("leafe-desk")
@@ -257,85 +184,6 @@ def test_the_experiment_is_of_the_kind_that_trains_models(folder: Path) -> None:
     client().delete_experiment(experiment.experiment_id)
     show_all("another")  # comes back
     assert client().get_experiment_by_name("leafe-desk").lifecycle_stage == "active"
-
-
-def no_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
-    """A server that is there, and never answers."""
-    deaf = socket.create_server(("127.0.0.1", 0))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-    return deaf
-
-
-def closed_port(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_server(folder, monkeypatch).close()
-
-
-def locked_database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> sqlite3.Connection:
-    writer = sqlite3.connect(folder / "mlflow.db", isolation_level=None)
-    writer.execute("BEGIN EXCLUSIVE")
-    return writer
-
-
-def damaged_database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "mlflow.db").write_text("this is no database" * 100)
-
-
-def unwritable_root(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / ".leafe").write_text("a file where a folder must be: root may write everywhere")
-
-
-@pytest.mark.parametrize(
-    "breaking", [no_server, closed_port, locked_database, damaged_database, unwritable_root]
-)
-def test_mlflow_failing_is_one_line_and_a_few_seconds(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    breaking: Callable[[Path, pytest.MonkeyPatch], Any],
-) -> None:
-    held = breaking(folder, monkeypatch)
-    start = time.monotonic()
-    log_alone("evaluate@i2")
-    took = time.monotonic() - start
-    if held is not None:
-        held.close()
-    said = capfd.readouterr().err.splitlines()
-    assert len(said) == 1, said
-    assert said[0].startswith("MLflow: ")
-    assert tracking_uri() in said[0]
-    assert took < 5
-
-
-def test_what_was_missed_while_the_database_was_locked_is_shown_at_the_end(folder: Path) -> None:
-    run = PipelineRun.open("a-run")
-    run.log_stage("tasks", executed=True)
-    writer = sqlite3.connect(folder / "mlflow.db", isolation_level=None)
-    writer.execute("BEGIN EXCLUSIVE")
-    start = time.monotonic()
-    for stage in STAGES[1:]:
-        run.log_stage(stage, executed=True)
-    assert time.monotonic() - start < 5, "one wait for all"
-    writer.close()
-    run.finish("FINISHED")
-    assert len(history(shown()["all"], "eval/pass_at_1")) == 3
-
-
-def test_a_broken_metrics_file_is_one_line_and_the_other_stages_are_shown(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    layout.exploration("i1").write_text("{")
-    show_all()
-    said = capfd.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert "filter@i1" in said[0]
-    assert shown()["i1"].data.metrics["eval/pass_at_1"] == metrics("i1")["pass_at_1"]
-
-
-def test_the_link_of_a_run_that_could_not_be_opened_is_empty(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "mlflow.db").write_text("this is no database" * 100)
-    assert PipelineRun.open("a-run").compare_link() == ""
 
 
 def test_a_temporary_experiment_leaves_its_records_with_the_project(
@@ -368,11 +216,3 @@ def test_a_flow_takes_the_hashes_from_the_lock_and_loads_nothing(folder: Path) -
     PipelineRun.open("a-run").log_stage("evaluate@i1", executed=True)
     digests = {i.dataset.name: i.dataset.digest for i in shown()["i1"].inputs.dataset_inputs}
     assert digests == {entry["path"]: entry["md5"] for entry in (*deps, *outs)}
-
-
-def test_a_stage_of_no_known_kind_is_a_line_and_no_more(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    leave_record(layout.policy("i1"), "grpo@i1", {})
-    PipelineRun.open("a-run").log_stage("grpo@i1", executed=True)
-    assert "grpo@i1" in capfd.readouterr().err

@@ -78,6 +78,7 @@ def figures(result: Evaluation, iteration: str, prev: str | None) -> dict[str, A
         "ci95": {f"pass_at_{k}": [e.low, e.high] for k, e in result.curve.items()},
         "outcomes": result.outcomes,
         "infrastructure_errors": result.infrastructure_errors,
+        "tasks_left_out": {f"pass_at_{k}": n for k, n in result.tasks_left_out.items()},
         **spent,
     }
 

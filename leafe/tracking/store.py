@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 4.0
-"""Seconds that an attempt may take."""
+PATIENCE = 3.0
+"""Seconds that an attempt may wait."""
 COLD = 90.0
 """Seconds that making a new database may take; 8 on two idle cores."""
 SQLITE = "sqlite:///"
@@ -41,8 +41,8 @@ def tracking_uri() -> str:
 def in_turn(work: Callable[[], None]) -> None:
     """Do `work` while no other process of this project does such.
 
-    Raises what `work` raises, OSError where the root cannot be written, TimeoutError after
-    PATIENCE, or after COLD where the database is still to be made.
+    Raises what `work` raises, OSError where the root cannot be written, TimeoutError where the
+    store does not answer for PATIENCE, or for COLD where the database is still to be made.
     """
     _load_mlflow()
     with _lock(main_root() / ".leafe" / "tracking.lock"):
@@ -91,7 +91,6 @@ def _patiently(work: Callable[[], None], seconds: float) -> None:
 
     One that was left alone must end before the next begins, or both would write.
     """
-    end = time.monotonic() + seconds
     failure: list[Exception] = []
 
     def attempt() -> None:
@@ -100,18 +99,29 @@ def _patiently(work: Callable[[], None], seconds: float) -> None:
         except Exception as error:
             failure.append(error)
 
-    for late in _late:
-        late.join(end - time.monotonic())
-    _late[:] = [late for late in _late if late.is_alive()]
-    if not _late:
+    if all(_ends(late, seconds) for late in _late):
         thread = threading.Thread(target=attempt, daemon=True)
         thread.start()
-        thread.join(end - time.monotonic())
-        _late[:] = [thread] if thread.is_alive() else []
+        _late[:] = [] if _ends(thread, seconds) else [thread]
     if _late:
         raise TimeoutError(f"no answer within {seconds:g} s")
     if failure:
         raise failure[0]
+
+
+def _ends(thread: threading.Thread, seconds: float) -> bool:
+    """Whether a thread ends before it has waited so long.
+
+    Where this process computes it does not wait: a busy machine is no store that does not answer.
+    """
+    last, waited = time.monotonic() + COLD, 0.0
+    while thread.is_alive() and waited < seconds and time.monotonic() < last:
+        start, computed = time.monotonic(), time.process_time()
+        thread.join(0.5)
+        passed = time.monotonic() - start
+        if time.process_time() - computed < 0.05 * passed:
+            waited += passed
+    return not thread.is_alive()
 
 
 def connect() -> Any:
