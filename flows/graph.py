@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import networkx as nx
@@ -10,6 +11,7 @@ from dvc.lock import LockError
 from dvc.repo import Repo
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from flows.rwlock import mend_rwlock
 from leafe.errors import BadInput
 
 
@@ -38,9 +40,11 @@ def read_stages() -> list[Node]:
     Where several could go next, the one on which least depends goes first: a policy is measured
     before the next iteration starts. Raises LockError where DVC stays busy.
     """
-    with Repo() as repo:
-        graph = nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing)
-        changed = repo.status()
+    mend_rwlock()
+    # Signals come to the main thread alone: an interrupt waits for DVC, which would leave its
+    # table of locks half written.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        graph, changed = thread.submit(_ask_dvc).result()
 
     def rank(name: str) -> tuple[int, str]:
         return len(nx.ancestors(graph, name)), name
@@ -51,6 +55,13 @@ def read_stages() -> list[Node]:
         Node(name, frozenset(nx.descendants(graph, name)), changed=name in changed)
         for name in order
     ]
+
+
+def _ask_dvc() -> tuple[nx.DiGraph[str], Collection[str]]:
+    """DVC's graph of the stages by name, and those that are out of date."""
+    with Repo() as repo:
+        graph = nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing)
+        return graph, repo.status()
 
 
 def select(nodes: Sequence[Node], targets: Sequence[str] | None) -> list[Node]:

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from dvc.lock import LockError
+
+from flows.rwlock import mend_rwlock
 from flows.stopping import signals_wait
 
 PATIENCE = ((signal.SIGINT, 2.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 2.0))
@@ -108,6 +111,8 @@ def run_stage(name: str, show: Callable[[str], None], *, force: bool = False) ->
         if process is not None and process.returncode is None:
             with signals_wait():
                 end_group(process)
+                with suppress(LockError):  # then the next run does it
+                    mend_rwlock()
     if code != 0:
         raise output.failure(name, code)
     return output.executed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -277,6 +279,27 @@ def test_stages_go_iteration_by_iteration_and_a_policy_is_measured_at_once(
     assert [n.name for n in chosen] == ["evaluate@i1", "sft@i2", "evaluate@i2", "evaluate@i10"]
     with pytest.raises(BadInput, match="'evaluat' is no stage"):
         select(read_stages(), ["evaluat"])
+
+
+def test_an_interrupt_while_dvc_is_asked_leaves_its_locks_whole_and_broken_ones_are_mended(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.graph import read_stages
+
+    monkeypatch.chdir(workspace)
+    table = workspace / ".dvc/tmp/rwlock"
+    table.parent.mkdir(exist_ok=True)
+    table.write_text('{"read": {')
+    names = [node.name for node in read_stages()]
+    for delay in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3):
+        timer = threading.Timer(delay, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        with contextlib.suppress(KeyboardInterrupt):
+            while timer.is_alive():
+                read_stages()
+            time.sleep(1)
+        json.loads(table.read_text())
+    assert names == STAGES
 
 
 def test_a_stage_deaf_to_signals_is_killed_with_all_its_children(
