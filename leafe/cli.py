@@ -83,7 +83,7 @@ def stage(
 
 @command
 def plan() -> None:
-    """Write the section plan of params.yaml anew, after iterations or waves were changed.
+    """Write the sections plan and curves of params.yaml anew, after iterations or waves changed.
 
     [bold]leafe run[/] does so by itself; do it by hand before [bold]dvc repro[/].
 

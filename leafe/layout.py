@@ -52,6 +52,11 @@ def metrics(iteration: str) -> Path:
     return Path("metrics") / METHOD / f"{iteration}.json"
 
 
+def warm_start() -> Path:
+    """How fit the base policy is."""
+    return Path("metrics/warm_start.json")
+
+
 def curve(iteration: str) -> Path:
     """Pass@k against k."""
     return Path("plots") / METHOD / f"{iteration}.csv"

@@ -6,20 +6,16 @@ it (`leafe/envs/__init__.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from leafe.chain import make_curves, make_plan
 from leafe.errors import NAME, BadInput, describe, show_value
 from leafe.yaml_file import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
-BASE = "i0"
-"""The iteration before the first: the base policy."""
-ROOTS = "w0"
-"""The wave before the first: the root episodes."""
 
 Name = Annotated[str, Field(pattern=NAME, max_length=40)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -222,6 +218,8 @@ class Params(Section):
     waves: dict[Name, Wave]
     """None at all is allowed: no branches, so only root episodes are learned from."""
     plan: dict[str, Planned]
+    curves: dict[str, str]
+    """File -> column: the Pass@k curves that DVC lays over each other."""
 
     @model_validator(mode="after")
     def _fits_context(self) -> Self:
@@ -240,56 +238,11 @@ class Params(Section):
         return {name: whole[name] for name in names}
 
 
-def chain(name: str, entries: Mapping[str, Iteration | Wave], first: str) -> list[str]:
-    """The entries in order, each after its predecessor; BadInput for a gap, fork or cycle.
-
-    >>> chain("waves", {"w2": Wave(prev="w1"), "w1": Wave(prev="w0")}, "w0")
-    ['w1', 'w2']
-    """
-    if first in entries:
-        raise BadInput(f"{PARAMS_FILE}: {name}.{first} must not be listed: it is where all start")
-    for key, entry in entries.items():
-        if entry.prev != first and entry.prev not in entries:
-            allowed = ", ".join([first, *(other for other in entries if other != key)])
-            raise BadInput(
-                f"{PARAMS_FILE}: {name}.{key}.prev is {entry.prev!r}, which does not exist;"
-                f" allowed: {allowed}"
-            )
-    order: list[str] = []
-    at = first
-    while len(order) < len(entries):
-        after = [key for key, entry in entries.items() if entry.prev == at]
-        if len(after) > 1:
-            raise BadInput(
-                f"{PARAMS_FILE}: {name}: {' and '.join(after)} both have prev {at!r};"
-                " each entry must follow a different one"
-            )
-        if not after:
-            left = [key for key in entries if key not in order]
-            raise BadInput(
-                f"{PARAMS_FILE}: {name}: the prev of {', '.join(left)} go round in a cycle;"
-                f" the chain must start at {first}"
-            )
-        at = after[0]
-        order.append(at)
-    return order
-
-
-def make_plan(
-    iterations: Mapping[str, Iteration], waves: Mapping[str, Wave]
-) -> dict[str, dict[str, str]]:
-    """Every wave of every iteration, in order: what the `plan` section must say."""
-    return {
-        f"{i}-{w}": {"iteration": i, "policy": iterations[i].prev, "wave": w, "prev": waves[w].prev}
-        for i in chain("iterations", iterations, BASE)
-        for w in chain("waves", waves, ROOTS)
-    }
-
-
 def load_params(path: Path = PARAMS_FILE, *, check_plan: bool = True) -> Params:
     """Read and check the file; BadInput names the key, its value and what is allowed.
 
-    Without `check_plan` the section `plan` may be wrong or missing: the right one is filled in.
+    Without `check_plan` the sections `plan` and `curves` may be wrong or missing: the right ones
+    are filled in.
     """
     if not path.exists():
         raise BadInput(f"{path} does not exist; run this in the folder of the project")
@@ -297,18 +250,20 @@ def load_params(path: Path = PARAMS_FILE, *, check_plan: bool = True) -> Params:
     if not isinstance(data, dict):
         raise BadInput(f"{path} is {show_value(data)}; it must be a mapping of sections")
     try:
-        params = Params.model_validate(data if check_plan else {**data, "plan": {}})
+        params = Params.model_validate(data if check_plan else {**data, "plan": {}, "curves": {}})
     except ValidationError as error:
         raise BadInput(describe(path, error, Params)) from error
-    wanted = make_plan(params.iterations, params.waves)
+    plan = {
+        key: Planned(**entry) for key, entry in make_plan(params.iterations, params.waves).items()
+    }
+    curves = make_curves(params.iterations)
     if not check_plan:
-        return params.model_copy(
-            update={"plan": {key: Planned(**entry) for key, entry in wanted.items()}}
-        )
-    if {key: entry.model_dump() for key, entry in params.plan.items()} != wanted:
-        raise BadInput(
-            f"{path}: plan is not the waves ({', '.join(params.waves) or 'none'}) of the"
-            f" iterations ({', '.join(params.iterations) or 'none'});"
-            " run `leafe plan`, which writes it"
-        )
+        return params.model_copy(update={"plan": plan, "curves": curves})
+    for name, found, wanted in (("plan", params.plan, plan), ("curves", params.curves, curves)):
+        if found != wanted:
+            raise BadInput(
+                f"{path}: {name} does not fit the iterations"
+                f" ({', '.join(params.iterations) or 'none'}) and waves"
+                f" ({', '.join(params.waves) or 'none'}); run `leafe plan`, which writes it"
+            )
     return params

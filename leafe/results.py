@@ -18,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from leafe import layout
+from leafe.chain import BASE, chain
 from leafe.errors import BadInput
-from leafe.params import BASE, PARAMS_FILE, chain, load_params
+from leafe.params import PARAMS_FILE, load_params
 from leafe.pass_at_k import Estimate
 
 SHOWN = (1, 4, 8, 16, 32)

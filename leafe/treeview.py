@@ -13,9 +13,10 @@ from rich.text import Text
 from rich.tree import Tree as Picture
 
 from leafe import layout
+from leafe.chain import BASE, ROOTS, chain
 from leafe.episode import Episode, Outcome
 from leafe.errors import BadInput, plain, show_value, visible
-from leafe.params import BASE, PARAMS_FILE, ROOTS, chain, load_params
+from leafe.params import PARAMS_FILE, load_params
 from leafe.store import read_episodes
 from leafe.tree import Tree, join
 

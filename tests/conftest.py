@@ -17,6 +17,7 @@ import yaml
 from leafe.chat import Chat, read_prompts
 from leafe.envs.desk import Desk, DeskOptions
 from leafe.lessons import words
+from leafe.plan import update_plan
 
 ROOT = Path(__file__).parents[1]
 
@@ -109,10 +110,8 @@ def make_workspace(folder: Path, policy_dir: Path) -> Path:
     params["model"]["path"] = "tiny"
     params["iterations"] = {"i1": {"prev": "i0"}}
     params["waves"] = {"w1": {"prev": "w0"}}
-    params["plan"] = {
-        "i1-w1": {"iteration": "i1", "policy": "i0", "wave": "w1", "prev": "w0"},
-    }
     write_params(folder, params)
+    update_plan(folder / "params.yaml")
     git = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
     for command in ((*git, "init", "-q"), (*git, "add", "-A"), (*git, "commit", "-qm", "start")):
         subprocess.run(command, cwd=folder, check=True)
@@ -143,6 +142,7 @@ def run_stage(workspace: Path) -> Runner:
         return subprocess.run(
             [sys.executable, "-m", f"leafe.stages.{name}", *options],
             cwd=cwd,
+            env={**os.environ, "LEAFE_TRACKING": "flow"},  # MLflow would take most of the time
             capture_output=True,
             text=True,
             timeout=300,

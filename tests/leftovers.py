@@ -13,6 +13,7 @@ from leafe import layout
 from leafe.episode import Episode, Outcome, with_content_id
 from leafe.evaluation import evaluate
 from leafe.example import Example, TrainingSet
+from leafe.plan import update_plan
 from leafe.reflection import Parse, Reflection, Verdict
 from leafe.stages.evaluate import figures, write_curve
 from leafe.store import (
@@ -47,11 +48,8 @@ def leave_pipeline() -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["iterations"] = {"i1": {"prev": "i0"}, "i2": {"prev": "i1"}}
     params["waves"] = {"w1": {"prev": "w0"}}
-    params["plan"] = {
-        f"i{n}-w1": {"iteration": f"i{n}", "policy": f"i{n - 1}", "wave": "w1", "prev": "w0"}
-        for n in (1, 2)
-    }
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    update_plan(Path("params.yaml"))
     git = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
     for command in (("init", "-q"), ("add", "params.yaml"), ("commit", "-qm", "start")):
         subprocess.run((*git, *command), check=True)

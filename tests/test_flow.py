@@ -313,11 +313,12 @@ def test_a_stage_deaf_to_signals_is_killed_with_all_its_children(
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=tmp_path, check=True)
     monkeypatch.chdir(tmp_path)
+    before = psutil.Process().children(recursive=True)  # of tests that ran in this process
     processes: list[psutil.Process] = []
 
     def interrupt(line: str) -> None:
         if line == "started":
-            processes.extend(psutil.Process().children(recursive=True))
+            processes.extend(set(psutil.Process().children(recursive=True)).difference(before))
             signal.raise_signal(signal.SIGINT)
 
     began = time.monotonic()

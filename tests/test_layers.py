@@ -15,7 +15,7 @@ SOURCES = sorted([*(ROOT / "leafe").rglob("*.py"), *(ROOT / "flows").rglob("*.py
 
 # The lowest layer first. Whatever is not named here is an adapter.
 VALUES = {"task", "episode", "tree", "example", "pass_at_k", "params", "seeds", "errors", "layout"}
-VALUES |= {"text", "yaml_file"}
+VALUES |= {"chain", "text", "yaml_file"}
 PORTS = {"env", "engine"}
 METHOD = {"rollout", "reflection", "branching", "filtering", "evaluation", "probe", "lessons"}
 METHOD |= {"chat"}

@@ -1,4 +1,4 @@
-"""`params.yaml`: what is wrong is told in one sentence, and `plan` alone is written."""
+"""`params.yaml`: what is wrong is told in one sentence, and only what follows is written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leafe.chain import BASE, chain, make_plan
 from leafe.errors import BadInput
-from leafe.params import BASE, Iteration, Wave, chain, load_params, make_plan
-from leafe.plan import update_plan, with_plan
+from leafe.params import Iteration, Wave, load_params
+from leafe.plan import update_plan, with_section
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "params.yaml").read_text()
@@ -100,7 +101,8 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"waves": {"w1": {"prev": "w9"}}}, ("waves.w1.prev is 'w9'", "allowed: w0")),
     ({"waves": {"w0": {"prev": "w0"}}}, ("waves.w0 must not be listed",)),
     ({"waves": {"w/1": {"prev": "w0"}}}, ("waves has the key 'w/1'", "a letter")),
-    ({"plan": {}}, ("plan is not", "w1, w2, w3", "leafe plan")),
+    ({"plan": {}}, ("plan does not fit", "w1, w2, w3", "leafe plan")),
+    ({"curves": {}}, ("curves does not fit", "i1, i2, i3", "leafe plan")),
     ({"\x1b[31mred": 1}, (r"\x1b[31mred is not a known key",)),
 ]
 
@@ -159,7 +161,11 @@ def test_a_whole_number_is_taken_where_a_fraction_is_asked_for(write: Callable[.
 
 @pytest.mark.parametrize("section", ["iterations", "waves"])
 def test_no_iterations_and_no_waves_are_allowed(write: Callable[..., Path], section: str) -> None:
-    assert load_params(write({section: {}, "plan": {}})).plan == {}
+    path = write({section: {}})
+    assert update_plan(path)
+    params = load_params(path)
+    assert params.plan == {}
+    assert len(params.curves) == 1 + len(params.iterations)
 
 
 @given(st.permutations([f"i{n}" for n in range(1, 7)]))
@@ -194,7 +200,7 @@ LAST = "\n\n# a comment of the section after it\n# in two lines\nafter: 1  # and
 def test_only_the_plan_is_written_anew(plan: str, after: str) -> None:
     before = "# head\nrun: {seed: 0}   # odd   spacing\n\n# about the plan\n"
     wanted = make_plan({"i1": Iteration(prev="i0")}, {"w1": Wave(prev="w0")})
-    new = with_plan(before + plan + after, wanted)
+    new = with_section(before + plan + after, "plan", wanted)
     line = "plan:\n  i1-w1: {iteration: i1, policy: i0, wave: w1, prev: w0}\n"
     assert new == before + line + (LAST[1:] if after == LAST else "")
 
@@ -215,12 +221,14 @@ def test_a_new_iteration_gets_its_plan(write: Callable[..., Path]) -> None:
     with pytest.raises(BadInput, match="leafe plan"):
         load_params(path)
     assert update_plan(path)
-    assert list(load_params(path).plan)[-1] == "i4-w3"
+    params = load_params(path)
+    assert list(params.plan)[-1] == "i4-w3"
+    assert list(params.curves)[-1] == "plots/leafe/i4.csv"
     assert not update_plan(path)
 
 
 def test_a_file_that_cannot_take_a_plan_stays_as_it_is(write: Callable[..., Path]) -> None:
-    data = yaml.safe_load(TEXT) | {"plan": {}}
+    data = yaml.safe_load(TEXT) | {"plan": {}, "curves": {}}
     one_line = yaml.safe_dump(data, default_flow_style=True, width=10**6)
     wrong = TEXT.replace("steps: 200", "steps: -200")
     for text in (one_line, wrong):

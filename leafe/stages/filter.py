@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from leafe import layout
+from leafe.chain import ROOTS, chain
 from leafe.envs import make_environment
 from leafe.episode import Outcome
 from leafe.filtering import candidates, keep
-from leafe.params import ROOTS, chain
 from leafe.stages.acting import make_chat
 from leafe.stages.stage import Stage, count, run
 from leafe.store import read_episodes, read_tasks, write_examples, write_json

@@ -8,7 +8,8 @@ import typer
 
 from leafe import layout
 from leafe.branching import reflect
-from leafe.params import ROOTS, Params, chain
+from leafe.chain import ROOTS, chain
+from leafe.params import Params
 from leafe.probe import right_step_share
 from leafe.stages.acting import ACTING, make_agent
 from leafe.stages.stage import Stage, count, finish_journal, run, run_units

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from leafe import layout
-from leafe.params import ROOTS
+from leafe.chain import ROOTS
 from leafe.rollout import Budget, roots
 from leafe.stages.acting import ACTING, make_agent
 from leafe.stages.stage import Stage, count, finish_journal, run, run_units

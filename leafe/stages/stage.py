@@ -12,7 +12,6 @@ import importlib.util
 import logging
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,11 +23,13 @@ from typing import Any, NoReturn
 
 import typer
 
+from leafe.chain import BASE, ROOTS
 from leafe.command import guarded
+from leafe.commit import git_commit
 from leafe.errors import BadInput, did_you_mean, show_value
 from leafe.journal import Journal
 from leafe.lock import hold
-from leafe.params import BASE, PARAMS_FILE, ROOTS, Params, load_params
+from leafe.params import PARAMS_FILE, Params, load_params
 from leafe.progress import Progress
 from leafe.store import write_json
 
@@ -123,14 +124,6 @@ def named_files(value: Any) -> Iterator[Path]:
         path = Path(spec.origin if spec and spec.origin else value)
         if path.is_file():
             yield path
-
-
-def git_commit() -> str | None:
-    """The commit checked out here; None outside a repository."""
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or None
 
 
 def run_units(

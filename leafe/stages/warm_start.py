@@ -10,12 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leafe import layout
+from leafe.chain import BASE
 from leafe.chat import read_prompts
 from leafe.env import Environment, Teacher
 from leafe.envs import make_environment
 from leafe.errors import BadInput, show_value
 from leafe.lessons import render, words
-from leafe.params import BASE, PARAMS_FILE
+from leafe.params import PARAMS_FILE
 from leafe.probe import probe
 from leafe.seeds import seed_from
 from leafe.stages.acting import ACTING, make_agent, make_chat
@@ -23,7 +24,6 @@ from leafe.stages.stage import Stage, run
 from leafe.stages.training import Curve, train_stage
 from leafe.store import write_json
 
-METRICS = Path("metrics/warm_start.json")
 TOKENIZER_LESSONS = 3000
 """Lessons whose words the tokenizer is trained on."""
 
@@ -40,7 +40,7 @@ def main() -> None:
     agent = replace(make_agent(stage.params, out, BASE), environment=world)
     tasks = world.tasks("train")[: stage.params.warm_start.probe_tasks]
     figures = asyncio.run(probe(agent, tasks, stage.params.rollout.samples))
-    write_json(METRICS, figures)
+    write_json(layout.warm_start(), figures)
     stage.figures |= {name: float(str(value)) for name, value in figures.items()}
     stage.publish_record(len(tasks), len(tasks), {})
     curve.clean()

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import Self
 from urllib.parse import quote
 
+from leafe.commit import git_commit
 from leafe.params import PARAMS_FILE, load_params
 from leafe.tracking.figures import read_figures, split_name, stages_until
-from leafe.tracking.runs import Runs, git_commit
+from leafe.tracking.runs import Runs
 from leafe.tracking.store import in_turn, tracking_uri
 
 __all__ = ["PipelineRun", "log_alone", "tracking_uri"]

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 import yaml
 
 from leafe import layout
-from leafe.params import BASE, ROOTS, Params, chain
+from leafe.chain import BASE, ROOTS, chain
+from leafe.params import Params
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-WARM_START = Path("metrics/warm_start.json")
 
 Points = dict[tuple[str, int], float]
 """(name, step) -> value; a scalar is at step 0."""
@@ -101,7 +101,7 @@ def _files(kind: str, iteration: str, wave: str) -> _Files:
     tried, policy = layout.evaluation(iteration), layout.policy(iteration)
     made = {
         "tasks": (train.parent, None, None, ((train, "rollout"), (test, "eval"))),
-        "warm_start": (policy, WARM_START, layout.loss(iteration), ()),
+        "warm_start": (policy, layout.warm_start(), layout.loss(iteration), ()),
         "rollout": (roots, None, None, ((train, "rollout"), (roots, "rollout"))),
         "reflect": (looked, None, None, ((looked, "rollout"),)),
         "branch": (branched, None, None, ((branched, "rollout"),)),

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from leafe.params import BASE, PARAMS_FILE, chain, load_params
+from leafe.chain import BASE, chain
+from leafe.commit import git_commit
+from leafe.params import PARAMS_FILE, load_params
 from leafe.tracking.figures import DataSet, Figures
 from leafe.tracking.store import connect, find_experiment
 
@@ -229,14 +230,3 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, value
-
-
-def git_commit() -> str | None:
-    """The commit checked out here; None outside a repository, or without git."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return None
-    return found.stdout.strip() or None
