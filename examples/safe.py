@@ -1,7 +1,6 @@
 """A safe with three dials: an environment of your own, `env.name: examples.safe:Safe`."""
 
 import re
-from collections.abc import Sequence
 from itertools import product
 
 from pydantic import BaseModel, Field
@@ -46,8 +45,7 @@ class Safe:
     """All safes. `make` gives a world to play one in: here the class itself."""
 
     name, options, max_steps, make = "safe", SafeOptions, 4, Dials
-    step_timeout: float | None = None
-    actions: Sequence[str] = ("turn(1)",)
+    step_timeout, actions = None, ("turn(1)",)
 
     def __init__(self, chosen: SafeOptions) -> None:
         self._top = chosen.numbers

@@ -35,6 +35,7 @@ from flows.stopping import run_program
 from flows.terminal import say
 from leafe.command import BAD_INPUT, explain
 from leafe.envs import make_environment
+from leafe.errors import plain
 from leafe.lock import hold
 from leafe.params import PARAMS_FILE, load_params
 from leafe.plan import update_plan
@@ -170,7 +171,7 @@ def main() -> int:
 
 def complain(sentence: str, code: int) -> int:
     """Say what went wrong; returns the exit code."""
-    print(f"Error: {sentence}", file=sys.stderr)
+    print(f"Error: {plain(sentence)}", file=sys.stderr)
     return code
 
 

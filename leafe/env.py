@@ -44,17 +44,35 @@ class Env(Protocol):
 
 
 class Environment(Protocol):
-    """A family of tasks and the worlds to play them in; built from the `env` section."""
+    """A family of tasks and the worlds to play them in; built from the `env` section.
 
-    name: str
-    instructions: str
-    """What an agent that does not know this environment must be told before the first step."""
-    max_steps: int
-    """Actions that one episode may take."""
-    step_timeout: float | None
-    """Seconds that one call of a world may take; None where a call cannot hang."""
-    actions: Sequence[str]
-    """Examples of well-formed actions, for help texts and for teaching a tokenizer."""
+    Plain attributes will do for the properties.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name; experiments are named after it."""
+        ...
+
+    @property
+    def instructions(self) -> str:
+        """What an agent that does not know this environment is told before the first step."""
+        ...
+
+    @property
+    def max_steps(self) -> int:
+        """Actions that one episode may take."""
+        ...
+
+    @property
+    def step_timeout(self) -> float | None:
+        """Seconds that one call of a world may take; None where a call cannot hang."""
+        ...
+
+    @property
+    def actions(self) -> Sequence[str]:
+        """Examples of well-formed actions, for help texts and for teaching a tokenizer."""
+        ...
 
     def tasks(self, split: Split) -> list[Task]:
         """The tasks of a split, in a fixed order; the splits are disjoint by content."""

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted([*(ROOT / "leafe").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
@@ -88,6 +89,38 @@ def test_the_walk_sees_an_import_that_points_up(tmp_path: Path) -> None:
     assert {"leafe.store", "leafe.stages.stage"} <= seen
     assert all(layer(m) > layer("leafe.tree") for m in ("leafe.store", "leafe.stages.stage"))
     assert imports(file, eager=True) == set()
+
+
+# What gives results no shape that their data and parameters would not show.
+AROUND = {"errors", "params", "chain", "layout", "text", "yaml_file", "commit", "command"}
+AROUND |= {"journal", "lock", "progress", "tracking", "store", "task", "episode", "example"}
+AROUND |= PORTS
+
+
+def code_of(module: str) -> set[Path]:
+    """The files of a stage's own and of all that it imports, near and far."""
+    files = {module_of(path): path for path in SOURCES}
+    found, left = set[str](), [module]
+    while left:
+        at = left.pop()
+        found.add(at)
+        ours = {m for m in imports(files[at]) if m in files and m.startswith("leafe.")}
+        ours = {m for m in ours if m.split(".")[1] not in AROUND and m != "leafe.stages.stage"}
+        left += ours - found
+    return {files[m].relative_to(ROOT) for m in found}
+
+
+@pytest.mark.parametrize("name", [*yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]])
+def test_dvc_knows_the_code_of_every_stage(name: str) -> None:
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
+    stage = stage.get("do", stage)
+    module = stage["cmd"].split()[2]
+    known = [Path(dep) for dep in stage["deps"] if dep.startswith("leafe/")]
+    code = code_of(module)
+    missing = {p for p in code if not any(p.is_relative_to(dep) for dep in known)}
+    assert not missing
+    idle = {dep for dep in known if not any(p.is_relative_to(dep) for p in code)}
+    assert idle <= {Path("leafe/prompts")}
 
 
 @pytest.mark.parametrize("library", OWNERS)

@@ -62,7 +62,7 @@ class Desk:
     name = "desk"
     options = DeskOptions
     step_timeout = None
-    actions: Sequence[str] = tuple(f"{tool}()" for tool in TOOLS)
+    actions = tuple(f"{tool}()" for tool in TOOLS)
 
     def __init__(self, options: DeskOptions) -> None:
         if options.train_tasks + options.test_tasks > len(all_tickets()):
