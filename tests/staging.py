@@ -48,7 +48,7 @@ _context.set_forkserver_preload(
         "leafe.envs.desk",
         "leafe.stages.training",
         "leafe.training.trainer",
-        "transformers.models.qwen2.modeling_qwen2",
+        "transformers.models.llama.modeling_llama",
         "pandas",
         "pyarrow.dataset",
     ]

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+from tokenizers.pre_tokenizers import ByteLevel
 
 from leafe.chat import Chat, read_frame, read_prompts
 from leafe.episode import Step
@@ -62,7 +63,10 @@ TEMPLATES = {"small": None, "qwen": QWEN, "llama": LLAMA}
 
 def with_template(tokenizer: Any, template: str | None) -> Any:
     changed = copy.deepcopy(tokenizer)
-    changed.chat_template = template or tokenizer.chat_template
+    if template:
+        changed.chat_template = template
+        # As theirs, which put no space before a text.
+        changed.backend_tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     return changed
 
 
@@ -213,7 +217,8 @@ def test_the_reflection_is_the_history_with_the_request_as_its_last_block(
     assert asked[: len(ids) - tail] == ids[:-tail]
     assert asked[-tail:] == ids[-tail:]
     request = other.decode(asked[len(ids) - tail : -tail])
-    assert request == prompts.reflect.replace("$last_step", "1")
+    # The small model's tokenizer writes a space before every text.
+    assert request.removeprefix(" ") == prompts.reflect.replace("$last_step", "1")
 
 
 def test_a_template_that_rewrites_earlier_turns_is_refused(tokenizer: Any) -> None:

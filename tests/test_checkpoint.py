@@ -14,7 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from leafe.chat import read_prompts
+from leafe.envs.desk import Desk
 from leafe.errors import BadInput
+from leafe.lessons import words
 from leafe.training.checkpoint import (
     last_whole,
     load_model,
@@ -22,6 +25,7 @@ from leafe.training.checkpoint import (
     mark_whole,
     save_policy,
 )
+from leafe.training.small import train_tokenizer
 
 
 @pytest.fixture
@@ -155,6 +159,19 @@ def test_a_broken_tokenizer_is_refused(folder: Path) -> None:
     (folder / "tokenizer.json").write_text('{"version":')
     with pytest.raises(BadInput, match="cannot be loaded"):
         load_tokenizer(folder)
+
+
+def test_the_small_models_tokenizer_is_the_same_after_it_was_saved(
+    policy_dir: Path, desk: Desk
+) -> None:
+    turn = read_prompts("short").turn
+    made = train_tokenizer(words(list(desk.lessons(300, seed=0)), turn), vocabulary=640)
+    read = load_tokenizer(policy_dir)
+    assert len(read) == len(made)
+    for text in words(list(desk.lessons(100, seed=1)), turn):
+        assert read(text)["input_ids"] == made(text)["input_ids"]
+    first, second = (read(text)["input_ids"] for text in ("verify()", "call verify()"))
+    assert second[1:] == first, "a word is the same token wherever it stands"
 
 
 def test_a_saved_policy_replaces_the_old_one_whole(policy_dir: Path, folder: Path) -> None:

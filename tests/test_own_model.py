@@ -15,6 +15,8 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
 )
@@ -66,7 +68,7 @@ SIZES = {
 @pytest.mark.parametrize(
     ("config", "family"),
     [
-        (LlamaConfig(vocab_size=300, **SIZES), LlamaForCausalLM),
+        (Qwen2Config(vocab_size=300, **SIZES), Qwen2ForCausalLM),
         (Qwen3Config(vocab_size=300, head_dim=16, **SIZES), Qwen3ForCausalLM),
     ],
 )
@@ -87,7 +89,7 @@ def test_the_engine_draws_what_a_model_of_another_family_says(config: Any, famil
         assert drawn.logprobs == pytest.approx(logprobs.max(-1).values.tolist(), abs=1e-4)
 
 
-def test_a_checkpoint_of_another_family_acts_through_the_stages(workspace: Path) -> None:
+def test_a_checkpoint_made_elsewhere_acts_through_the_stages(workspace: Path) -> None:
     tokenizer = chatml_tokenizer()
     config = LlamaConfig(vocab_size=len(tokenizer), **SIZES)
     save_policy(LlamaForCausalLM(config), tokenizer, workspace / "llama")

@@ -165,7 +165,7 @@ def test_an_experiment_changes_a_parameter_and_is_shown_and_compared(folder: Pat
 def test_the_curves_are_drawn(folder: Path) -> None:
     assert "dvc_plots/index.html" in dvc(folder, "plots", "show")
     page = (folder / "dvc_plots/index.html").read_text()
-    assert "Pass@k of all" in page
+    assert "Pass@k of every iteration" in page
     assert "Pass@k of i0" in page
     assert "Pass@k of i1" in page
     assert "Loss of sft i1" in page

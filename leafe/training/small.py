@@ -1,6 +1,7 @@
 """The small base model: a stock decoder and a tokenizer of its own, made from nothing.
 
-Architecture and files are those of Qwen2, so that transformers and vLLM read them unchanged. The
+Architecture and files are those of Llama, so that transformers and vLLM read them unchanged (for
+Qwen2, transformers would put that model's own way to split words in place of the saved one). The
 tokenizer is a byte-level BPE: every text can be written, and a word of the environment is a token.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 USER, ASSISTANT, SYSTEM, END = "<|user|>", "<|assistant|>", "<|system|>", "<|end|>"
 
@@ -53,10 +54,10 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
 
 def new_model(
     tokenizer: Any, *, hidden: int, layers: int, heads: int, context: int, seed: int
-) -> Qwen2ForCausalLM:
+) -> LlamaForCausalLM:
     """An untrained decoder for this tokenizer; equal seeds give equal weights."""
     torch.manual_seed(seed)
-    config = Qwen2Config(
+    config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=hidden,
         intermediate_size=hidden * 5 // 2,
@@ -71,4 +72,4 @@ def new_model(
         # Not the usual 0.02, which is for wide models: a narrow one then hardly learns to copy.
         initializer_range=0.08,
     )
-    return Qwen2ForCausalLM(config)
+    return LlamaForCausalLM(config)
