@@ -40,7 +40,7 @@ from leafe.lock import hold
 from leafe.params import PARAMS_FILE, load_params
 from leafe.plan import update_plan
 from leafe.results import as_markdown, print_results, read_results
-from leafe.tracking import PipelineRun
+from leafe.tracking import PipelineRun, tracking_uri
 
 RETRIES = 5
 """A stage that was killed goes on from its journal; a lock held by someone else is given back."""
@@ -97,7 +97,7 @@ def pipeline(targets: list[str] | None = None, force: bool = False) -> None:
     if rows := read_results():
         create_markdown_artifact(as_markdown(rows), key="leafe-pass-at-k", description="Results")
         print_results(Console())
-        say(terminal.closing(tracked.compare_link()))
+        say(terminal.closing(tracking_uri(), tracked.compare_link()))
 
 
 def check_input() -> None:

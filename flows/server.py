@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 
+from prefect import get_client
 from prefect.settings import get_current_settings
 
 
 class NoServer(Exception):
-    """Prefect's temporary server does not come up."""
+    """Prefect's server does not answer."""
 
 
 def start_server() -> None:
@@ -17,7 +18,14 @@ def start_server() -> None:
 
     Ctrl-C is heard meanwhile. Raises NoServer.
     """
-    if get_current_settings().api.url:
+    if url := get_current_settings().api.url:
+        with get_client(sync_client=True) as client:
+            error = client.api_healthcheck()
+        if error:
+            raise NoServer(
+                f"PREFECT_API_URL is {url}, where no server answers ({error}); start it, or unset"
+                " PREFECT_API_URL for a temporary one"
+            )
         return
     errors: list[Exception] = []
     # a daemon: whoever gives up waiting need not wait for it at exit

@@ -24,12 +24,14 @@ def unchanged(number: int, total: int, stage: str) -> str:
     return f"[{number}/{total}] {stage}: unchanged"
 
 
-def closing(compare_link: str) -> str:
-    """Where to look next; the link is empty where MLflow has no curves."""
+def closing(store: str, compare_link: str) -> str:
+    """Where to look next: in MLflow's store; the link is empty where that has no curves."""
     curves = f", and then all curves at {compare_link}" if compare_link else ""
+    here = not store.startswith("http")
+    served = f".venv/bin/mlflow ui --backend-store-uri {store}" if here else store
     return "\n".join(
         (
-            f"MLflow: .venv/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db{curves}",
+            f"MLflow: {served}{curves}",
             "Curves: .venv/bin/dvc plots show",
             "Trees:  .venv/bin/leafe tree TASK, of the tasks in data/leafe/<iteration>/tree",
         )

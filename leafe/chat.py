@@ -99,7 +99,7 @@ class Chat:
     ) -> tuple[list[int], list[bool]]:
         """h_t for t = len(steps), up to where the policy answers; and which tokens are actions.
 
-        The mask is true on sampled tokens (stop token included) and nowhere else.
+        The mask is true on sampled answers (stop token included) that were not cut off.
         """
         ids, mask = self._open(first_observation, notes.get(0))
         for t, step in enumerate(steps):
@@ -126,10 +126,11 @@ class Chat:
         ids = [*head, *self._user(0, observation, experience), *frame.user_to_assistant]
         return ids, [False] * len(ids)
 
-    @staticmethod
-    def _append(ids: list[int], mask: list[bool], answer: Sequence[int]) -> None:
+    def _append(self, ids: list[int], mask: list[bool], answer: Sequence[int]) -> None:
+        # An answer that was cut off is in view, but nobody shall learn to end like that.
+        whole = bool(answer) and answer[-1] == self.stop_id
         ids += answer
-        mask += [True] * len(answer)
+        mask += [whole] * len(answer)
 
     def _close(
         self, ids: list[int], mask: list[bool], answer: Sequence[int], user: tuple[int, ...]

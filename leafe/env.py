@@ -51,7 +51,7 @@ class Environment(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name; experiments are named after it."""
+        """Its name, in tasks and messages."""
         ...
 
     @property

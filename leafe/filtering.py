@@ -82,12 +82,12 @@ def _example(
 
 def keep(examples: Iterator[Example], max_per_task: int, max_tokens: int) -> Kept:
     """Drop what cannot be learned from, what is there already, and what floods a task."""
-    seen: set[tuple[tuple[int, ...], tuple[bool, ...]]] = set()
+    seen: set[tuple[TrainingSet, tuple[int, ...], tuple[bool, ...]]] = set()
     of_task: Counter[tuple[str, TrainingSet]] = Counter()
     kept: list[Example] = []
     rejected: Counter[str] = Counter()
     for example in examples:
-        key = (example.token_ids, example.loss_mask)
+        key = (example.set, example.token_ids, example.loss_mask)
         if not any(example.loss_mask):
             rejected["no_supervised_token"] += 1
         elif len(example.token_ids) > max_tokens:

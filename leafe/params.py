@@ -164,7 +164,8 @@ class Sft(Training):
     """Distilling the corrections."""
 
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """Weight of the rehearsal term: L = L_cf + beta L_reh."""
+    """Weight of the rehearsal term: L = L_cf + beta L_reh. Episodes that succeeded in spite of an
+    error rehearse the error too."""
 
 
 class Evaluate(Section):

@@ -44,13 +44,14 @@ async def probe(agent: Agent, tasks: Sequence[Task], samples: int) -> Probe:
     tree = Tree(tuple(episode for episodes in played for episode in episodes))
     looked = await asyncio.gather(*(reflect(agent, tree, e, every=0) for e in tree.episodes))
     reflections = [reflection for made in looked for reflection in made]
+    parsed = [r for r in reflections if r.verdict.parse == "ok"]
     usable = [r for r in reflections if r.verdict.rollback_step is not None]
     with_e = await _branch(agent, tree, tasks, usable, with_experience=True)
     without = await _branch(agent, tree, tasks, usable, with_experience=False)
     return Probe(
         pass_at_1=_solved(tree.episodes),
-        parsed_share=_share([r.verdict.parse == "ok" for r in reflections]),
-        right_step_share=right_step_share(agent.environment, tree, usable),
+        parsed_share=len(parsed) / len(reflections) if reflections else nan,
+        right_step_share=right_step_share(agent.environment, tree, parsed),
         branch_success_with_experience=_solved(with_e),
         branch_success_without_experience=_solved(without),
         experience_ratio=_solved(with_e) / _solved(without) if _solved(without) else nan,
@@ -82,12 +83,15 @@ async def _branch(
     return [episode for episodes in made for episode in episodes]
 
 
-def right_step_share(environment: object, tree: Tree, usable: Sequence[Reflection]) -> float:
-    """Share of verdicts that name the step a perfect reader would; NaN where nobody can tell."""
+def right_step_share(environment: object, tree: Tree, parsed: Sequence[Reflection]) -> float:
+    """Share of verdicts that say what a perfect reader would: that step, or that all is well.
+
+    NaN where nobody can tell.
+    """
     if not isinstance(environment, Teacher):
         return nan
     right = []
-    for reflection in usable:
+    for reflection in parsed:
         episode = tree[reflection.episode_id]
         steps = tree.path(episode)[: reflection.checkpoint]
         said = [tree.first_observation(episode), *(step.feedback for step in steps)]

@@ -128,6 +128,9 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
+ANEW = "make it anew with `dvc repro --force`"
+
+
 def _write(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
     table = pa.Table.from_pylist(list(rows), schema=schema)
     with atomic(path) as temporary:
@@ -144,11 +147,11 @@ def _read(path: Path, schema: pa.Schema, make: Callable[[dict[str, Any]], Row]) 
     except (pa.ArrowInvalid, OSError) as error:
         raise BadInput(f"{path} is not a readable parquet file: {error}") from error
     if not table.schema.equals(schema):
-        raise BadInput(f"{path} does not have the columns of this version; make it anew")
+        raise BadInput(f"{path} does not have the columns of this version; {ANEW}")
     try:
         return [make(row) for row in table.to_pylist()]
     except (TypeError, ValueError) as error:
-        raise BadInput(f"{path} holds a row that cannot be: {error}; make it anew") from error
+        raise BadInput(f"{path} holds a row that cannot be: {error}; {ANEW}") from error
 
 
 def write_tasks(path: Path, tasks: Sequence[Task]) -> None:

@@ -141,7 +141,7 @@ def test_kept_and_rejected_add_up_to_all_candidates(
     assert len(offered) == len(kept.examples) + sum(kept.rejected.values())
     assert set(kept.rejected) >= {"duplicate", "task_cap"}
     assert max(Counter((e.task_id, e.set) for e in kept.examples).values()) == 2
-    assert len({(e.token_ids, e.loss_mask) for e in kept.examples}) == len(kept.examples)
+    assert len({(e.set, e.token_ids, e.loss_mask) for e in kept.examples}) == len(kept.examples)
     assert all(len(e.token_ids) <= 110 for e in kept.examples)
 
 
@@ -155,11 +155,11 @@ def test_each_reason_drops_what_it_says() -> None:
         good,
         example((1, 2), (False, False)),
         example((1, 2, 3, 4), (False, True, True, True)),
-        replace(good, episode_id="other", set=CF),
+        replace(good, episode_id="other"),
         example((1, 3), (False, True)),
         example((1, 4), (False, True)),
         example((1, 4), (False, True), task_id="u"),
-        example((1, 5), (False, True), set=CF),
+        replace(good, set=CF),  # a correction counts, whether it is rehearsed too or not
         example((1, 2), (True, True), set=CF),
     ]
     kept = keep(iter(offered), max_per_task=2, max_tokens=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,13 +12,19 @@ from test_desk import play
 from leafe.env import Lesson
 from leafe.envs.desk import UNSEEN, Desk, DeskOptions
 from leafe.envs.desk.rulebook import Rulebook, Ticket, draw_rulebook
-from leafe.envs.desk.teacher import done_calls, first_refusal, hinted
-from leafe.envs.desk.wording import SOLVED
+from leafe.envs.desk.teacher import REFUSED, first_refusal, hinted
+from leafe.envs.desk.wording import SOLVED, Feedback
 
 
 @pytest.fixture(scope="module")
 def lessons(desk: Desk) -> list[Lesson]:
     return list(desk.lessons(1500, seed=0))
+
+
+def done_calls(observations: Sequence[str], actions: Sequence[str]) -> list[str]:
+    """The calls that were not refused, in order."""
+    answered = zip(actions, observations[1:], strict=True)
+    return [action[:-2] for action, said in answered if not REFUSED.match(said)]
 
 
 def fits(lesson: Lesson, ticket: Ticket, book: Rulebook) -> bool:
@@ -77,6 +84,15 @@ def test_lessons_contradict_the_target_rulebook_as_often_as_any_other(
 
     strangers = [share(draw_rulebook(f"stranger {n}")) for n in range(12)]
     assert share(desk.rulebook) <= max(strangers) * 1.25
+
+
+@pytest.mark.parametrize("level", ["that", "nothing"])
+def test_there_are_lessons_however_little_a_refusal_says(level: Feedback) -> None:
+    made = list(Desk(DeskOptions(feedback=level)).lessons(1500, seed=0))
+    assert len(made) >= 1500
+    looked_back = [lesson for lesson in made if lesson.verdict is not None]
+    assert bool(looked_back) == (level == "that")
+    assert not any(hinted(said) for lesson in made for said in lesson.observations)
 
 
 def test_every_lesson_is_true_of_the_desk(lessons: list[Lesson]) -> None:

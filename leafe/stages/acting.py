@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from leafe.chat import Chat, read_prompts
 from leafe.engine import Engine
 from leafe.env import Environment
 from leafe.envs import make_environment
+from leafe.episode import Episode
 from leafe.errors import BadInput
 from leafe.params import Params
 from leafe.rollout import Agent
@@ -35,6 +37,11 @@ def make_agent(params: Params, policy: Path, iteration: str) -> Agent:
         seed=params.run.seed,
         iteration=iteration,
     )
+
+
+def failures(episodes: Sequence[Episode]) -> list[str | None]:
+    """What the machinery failed with, episode by episode; None where it held."""
+    return [f"{e.outcome} {e.error}" if e.outcome.is_infrastructure else None for e in episodes]
 
 
 def make_chat(params: Params, tokenizer: Any, environment: Environment) -> Chat:

@@ -12,9 +12,9 @@ from leafe.branching import BranchPlan, branch
 from leafe.episode import Outcome
 from leafe.reflection import Reflection
 from leafe.rollout import Budget
-from leafe.stages.acting import ACTING, make_agent
+from leafe.stages.acting import ACTING, failures, make_agent
 from leafe.stages.reflect import tree_before
-from leafe.stages.stage import Stage, count, finish_journal, run, run_units
+from leafe.stages.stage import Stage, count, finish_journal, refuse_if_all_failed, run, run_units
 from leafe.store import (
     episode_of,
     episode_row,
@@ -59,6 +59,7 @@ def main(
 
     done = run_units(stage, list(of_task), work)
     episodes = [episode_of(row) for rows in done.values() for row in rows]
+    refuse_if_all_failed(stage, failures(episodes), "branches")
     write_episodes(out, episodes)
     outcomes = count(episode.outcome for episode in episodes)
     stage.figures |= {f"outcomes/{name}": n for name, n in outcomes.items()}

@@ -12,8 +12,8 @@ from leafe import layout
 from leafe.errors import BadInput
 from leafe.evaluation import Evaluation, evaluate, sample_task
 from leafe.seeds import seed_from
-from leafe.stages.acting import ACTING, make_agent
-from leafe.stages.stage import Stage, finish_journal, run, run_units
+from leafe.stages.acting import ACTING, failures, make_agent
+from leafe.stages.stage import Stage, finish_journal, refuse_if_all_failed, run, run_units
 from leafe.store import atomic, episode_of, episode_row, read_tasks, write_episodes, write_json
 
 POWERS = tuple(2**n for n in range(12))
@@ -42,6 +42,7 @@ def main(
 
     done = run_units(stage, list(tasks), work)
     episodes = [episode_of(row) for rows in done.values() for row in rows]
+    refuse_if_all_failed(stage, failures(episodes), "episodes")
     write_episodes(out, episodes)
     ks = [k for k in POWERS if k <= samples]
     seed = seed_from(stage.params.run.seed, "bootstrap") % 2**31

@@ -12,7 +12,7 @@ from leafe.chain import ROOTS, chain
 from leafe.params import Params
 from leafe.probe import right_step_share
 from leafe.stages.acting import ACTING, make_agent
-from leafe.stages.stage import Stage, count, finish_journal, run, run_units
+from leafe.stages.stage import Stage, count, finish_journal, refuse_if_all_failed, run, run_units
 from leafe.store import read_episodes, reflection_of, reflection_row, write_reflections
 from leafe.tree import Tree, join
 
@@ -52,6 +52,8 @@ def main(
 
     done = run_units(stage, [episode.id for episode in seen], work)
     reflections = [reflection_of(row) for rows in done.values() for row in rows]
+    lost = [r.verdict.parse if r.verdict.parse == "engine_error" else None for r in reflections]
+    refuse_if_all_failed(stage, lost, "reflections")
     write_reflections(out, reflections)
     usable = [r for r in reflections if r.verdict.rollback_step is not None]
     refused = count(
@@ -60,9 +62,9 @@ def main(
         if r.verdict.rollback_step is None
     )
     if reflections:
-        parsed = sum(reflection.verdict.parse == "ok" for reflection in reflections)
-        stage.figures["parsed_share"] = parsed / len(reflections)
-        stage.figures["right_step_share"] = right_step_share(agent.environment, tree, usable)
+        parsed = [r for r in reflections if r.verdict.parse == "ok"]
+        stage.figures["parsed_share"] = len(parsed) / len(reflections)
+        stage.figures["right_step_share"] = right_step_share(agent.environment, tree, parsed)
     stage.publish_record(len(reflections), len(usable), refused)
     finish_journal(stage)
     print(f"{len(usable)} of {len(reflections)} reflections name a step, in {out}; {refused}")

@@ -9,8 +9,8 @@ import typer
 from leafe import layout
 from leafe.chain import ROOTS
 from leafe.rollout import Budget, roots
-from leafe.stages.acting import ACTING, make_agent
-from leafe.stages.stage import Stage, count, finish_journal, run, run_units
+from leafe.stages.acting import ACTING, failures, make_agent
+from leafe.stages.stage import Stage, count, finish_journal, refuse_if_all_failed, run, run_units
 from leafe.store import episode_of, episode_row, read_tasks, write_episodes
 
 
@@ -37,6 +37,7 @@ def main(
 
     done = run_units(stage, list(tasks), work)
     episodes = [episode_of(row) for rows in done.values() for row in rows]
+    refuse_if_all_failed(stage, failures(episodes), "episodes")
     write_episodes(out, episodes)
     outcomes = count(episode.outcome for episode in episodes)
     stage.figures |= {f"outcomes/{name}": n for name, n in outcomes.items()}

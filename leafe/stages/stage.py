@@ -162,6 +162,20 @@ def finish_journal(stage: Stage) -> None:
         journal.forget()
 
 
+def refuse_if_all_failed(stage: Stage, errors: Sequence[str | None], made: str) -> None:
+    """BadInput where the machinery failed every time, as nothing was found out then.
+
+    `errors` has one entry per thing made, None where the machinery held. The journal is dropped,
+    so that the next run tries again.
+    """
+    if errors and None not in errors:
+        finish_journal(stage)
+        raise BadInput(
+            f"{stage.name}: the engine or the environment failed in all of {len(errors)} {made}:"
+            f" {errors[0]}; put that right and run it again"
+        )
+
+
 def count(values: Iterable[str]) -> dict[str, int]:
     """How often each value occurs, sorted by value.
 
@@ -203,7 +217,7 @@ def run(main: Callable[..., None]) -> NoReturn:
 
 
 def check_names(params: Params, options: Mapping[str, str | None]) -> None:
-    """BadInput where an option names an iteration or a wave that `params.yaml` does not have."""
+    """BadInput where an option names what `params.yaml` does not have, or a wrong predecessor."""
     iterations, waves = [BASE, *params.iterations], [ROOTS, *params.waves]
     known = {"iteration": iterations, "policy": iterations, "wave": waves[1:]}
     known["prev"] = waves if "wave" in options else iterations
@@ -214,6 +228,14 @@ def check_names(params: Params, options: Mapping[str, str | None]) -> None:
                 f"--{option} is {show_value(name)}, which {PARAMS_FILE} does not have;"
                 f" {did_you_mean(name, allowed)}"
             )
+    iteration = options.get("iteration")
+    before = "policy" if "policy" in options else "prev"
+    if iteration in params.iterations and options.get(before) != params.iterations[iteration].prev:
+        raise BadInput(
+            f"--{before} is {show_value(options.get(before))}; it must be"
+            f" {params.iterations[iteration].prev}, which {PARAMS_FILE} names as the prev of"
+            f" {iteration}"
+        )
 
 
 def check_writable() -> None:

@@ -26,7 +26,8 @@ class Curve:
 
     points: tuple[tuple[int, float], ...]
     """(step, loss)."""
-    checkpoints: Path
+    checkpoints: Path | None
+    """None where nothing was trained."""
 
     @property
     def first(self) -> float:
@@ -47,7 +48,8 @@ class Curve:
 
     def clean(self) -> None:
         """The weights are published: drop the checkpoints."""
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        if self.checkpoints:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
 def train_stage(
@@ -86,7 +88,8 @@ def train_stage(
     )
     resume = last_whole(folder)
     already = int(resume.name.rpartition("-")[2]) if resume else 0
-    pad, show = tokenizer.pad_token_id, [Show()]
+    # Many have none; what it is does not matter, as padding is masked and weighs nothing.
+    pad, show = tokenizer.pad_token_id or 0, [Show()]
     with Progress(stage.name, section.steps, already, unit="steps") as progress:
         points = train(model, pad, sequences, settings, folder, resume, callbacks=show)
     return Curve(tuple(points), folder)

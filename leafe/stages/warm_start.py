@@ -39,6 +39,7 @@ def main() -> None:
     world = environment.unseen() if isinstance(environment, Teacher) else environment
     agent = replace(make_agent(stage.params, out, BASE), environment=world)
     tasks = world.tasks("train")[: stage.params.warm_start.probe_tasks]
+    print(f"measuring it on {len(tasks)} tasks of an unseen world")
     figures = asyncio.run(probe(agent, tasks, stage.params.rollout.samples))
     write_json(layout.warm_start(), figures)
     stage.figures |= {name: float(str(value)) for name, value in figures.items()}
@@ -99,12 +100,14 @@ def take(given: Path, out: Path) -> Curve:
     check_policy(given)
     load_tokenizer(given)  # says now, not after the copy, whether it can be read
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
+    for stale in out.parent.glob(f".{out.name}.*.part"):  # a killed process left it
+        shutil.rmtree(stale)
+    with TemporaryDirectory(".part", f".{out.name}.", out.parent) as temporary:
         new = Path(temporary) / "policy"
         shutil.copytree(given, new, ignore=shutil.ignore_patterns(".*"))
         shutil.rmtree(out, ignore_errors=True)
         new.rename(out)
-    return Curve((), Path("none"))
+    return Curve((), None)
 
 
 if __name__ == "__main__":

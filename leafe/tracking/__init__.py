@@ -22,6 +22,9 @@ from leafe.tracking.store import in_turn, tracking_uri
 
 __all__ = ["PipelineRun", "log_alone", "tracking_uri"]
 
+LOCAL_UI = "http://127.0.0.1:5000"
+"""Where `mlflow ui` serves by default."""
+
 
 class PipelineRun:
     """One run of the pipeline in MLflow. Where MLflow fails, its methods warn and return."""
@@ -56,10 +59,12 @@ class PipelineRun:
             self._show(stage, locked=True)
         self._attempt(lambda runs: runs.end(status))
 
-    def compare_link(self, server: str = "http://127.0.0.1:5000") -> str:
+    def compare_link(self, server: str | None = None) -> str:
         """The page that overlays the Pass@k curves of all iterations; empty if nothing is shown."""
         if self._runs is None or not self._runs.children:
             return ""
+        store = tracking_uri()
+        server = server or (store if store.startswith("http") else LOCAL_UI)
         query = {
             "runs": list(self._runs.children.values()),
             "metric": "eval/pass_at_k",

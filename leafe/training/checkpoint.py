@@ -29,6 +29,11 @@ VOCABULARIES = ("tokenizer.json", "vocab.json", "tokenizer.model")
 """A tokenizer is loaded from one of these; without any, transformers makes an empty one."""
 
 
+SCALES = ("final_logit_softcapping", "attn_logit_softcapping", "logits_scaling", "logit_scale")
+"""What some families do to their logits beyond the plain product."""
+SHAPE = ("num_hidden_layers", "num_attention_heads", "num_key_value_heads", "hidden_size")
+
+
 def check_policy(folder: Path) -> None:
     """Refuse a folder that is not a whole, safe checkpoint; BadInput says why."""
     if not folder.is_dir():
@@ -114,13 +119,18 @@ def check_attention(folder: Path, config: Any) -> None:
     windowed = getattr(config, "sliding_window", None) is not None and (
         "sliding_attention" in (getattr(config, "layer_types", None) or ["sliding_attention"])
     )
-    capped = getattr(config, "final_logit_softcapping", None) is not None
-    if windowed or capped:
-        key = "sliding_window" if windowed else "final_logit_softcapping"
+    scaled = [key for key in SCALES if getattr(config, key, None) not in (None, 1)]
+    for key in [*(["sliding_window"] if windowed else []), *scaled]:
         raise BadInput(
             f"{folder / 'config.json'}: {key} is {getattr(config, key)}, which the engine cannot"
             " sample from; allowed: null"
         )
+    for key in SHAPE:
+        if not hasattr(config, key):
+            raise BadInput(
+                f"{folder / 'config.json'}: {key} is missing, so the engine cannot sample from a"
+                f" {config.model_type} model; allowed: families such as llama, mistral and qwen3"
+            )
 
 
 @contextmanager

@@ -147,10 +147,18 @@ class Clerk:
         elif draw() < SLIPS:
             tool = self._rng.choice(TOOLS)
         elif draw() < RIGHT:
-            tool = self._duties[len(done_calls(observations, actions))]
+            tool = self._duties[len(self._done(actions))]
         else:
-            tool = self._guess(done_calls(observations, actions))
+            tool = self._guess(self._done(actions))
         return f"{tool}()"
+
+    def _done(self, actions: Sequence[str]) -> list[str]:
+        """The calls that were accepted, in order: whatever the desk says of them."""
+        done: list[str] = []
+        for action in actions:
+            if action == f"{self._duties[len(done)]}()":
+                done.append(self._duties[len(done)])
+        return done
 
     def _guess(self, done: list[str]) -> str:
         """The next call at another company whose rules have asked for the same so far."""
@@ -159,9 +167,3 @@ class Clerk:
             if duties[: len(done)] == done and len(duties) > len(done):
                 return duties[len(done)]
         return self._duties[len(done)]
-
-
-def done_calls(observations: Sequence[str], actions: Sequence[str]) -> list[str]:
-    """The calls that were not refused, in order."""
-    answered = zip(actions, observations[1:], strict=True)
-    return [action[:-2] for action, said in answered if not REFUSED.match(said)]
