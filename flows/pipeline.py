@@ -97,7 +97,8 @@ def pipeline(targets: list[str] | None = None, force: bool = False) -> None:
     if rows := read_results():
         create_markdown_artifact(as_markdown(rows), key="leafe-pass-at-k", description="Results")
         print_results(Console())
-        say(terminal.closing(tracking_uri(), tracked.compare_link()))
+        store = tracking_uri().replace(f"{Path.cwd()}/", "")
+        say(terminal.closing(store, tracked.compare_link()))
 
 
 def check_input() -> None:
