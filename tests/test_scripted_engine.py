@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from leafe.chat import Chat
 from leafe.engine import Completion, EngineError, Sampling
 from leafe.engines.scripted import Rule, ScriptedEngine, read_script
 from leafe.errors import BadInput
@@ -25,14 +26,16 @@ def ask(engine: ScriptedEngine, prompts: list[list[int]], how: list[Sampling]) -
     return asyncio.run(all_of_them())
 
 
-def test_the_first_rule_that_matches_answers_and_the_seed_chooses(tokenizer: Any) -> None:
+def test_the_first_rule_that_matches_answers_and_the_seed_chooses(
+    tokenizer: Any, chat: Chat
+) -> None:
     rules = [Rule(when="label", say=("verify()", "wait()")), Rule(say=("photo()",))]
     engine = ScriptedEngine(rules, tokenizer)
     stop = tokenizer.eos_token_id
     texts = ["needs label first", "needs label first", "ticket"]
     prompts = [tokenizer(text)["input_ids"] for text in texts]
     drawn = ask(engine, prompts, [sampling(seed, stop) for seed in (0, 1, 5)])
-    assert [tokenizer.decode(d.token_ids[:-1]) for d in drawn] == ["verify()", "wait()", "photo()"]
+    assert [chat.decode(d.token_ids) for d in drawn] == ["verify()", "wait()", "photo()"]
     assert all(d.token_ids[-1] == stop and d.finish == "stop" for d in drawn)
     backwards = ask(engine, prompts[::-1], [sampling(seed, stop) for seed in (5, 1, 0)])
     assert backwards == drawn[::-1]
