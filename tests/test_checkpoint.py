@@ -155,6 +155,25 @@ def test_a_broken_folder_is_refused_in_a_sentence(folder: Path, how: str) -> Non
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"logits_scaling": 8.0}, "logits_scaling is 8.0, which the engine cannot sample"),
+        ({"logit_scale": 0.0625}, "logit_scale is 0.0625"),
+        ({"final_logit_softcapping": 30.0}, "final_logit_softcapping is 30.0"),
+        ({"sliding_window": 64}, "sliding_window is 64"),
+    ],
+    ids=str,
+)
+def test_a_model_that_the_engine_would_sample_wrongly_is_refused(
+    folder: Path, change: dict[str, float], said: str
+) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(BadInput, match=said):
+        load_model(folder)
+
+
 def test_a_broken_tokenizer_is_refused(folder: Path) -> None:
     (folder / "tokenizer.json").write_text('{"version":')
     with pytest.raises(BadInput, match="cannot be loaded"):

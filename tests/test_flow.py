@@ -302,6 +302,18 @@ def test_an_interrupt_while_dvc_is_asked_leaves_its_locks_whole_and_broken_ones_
     assert names == STAGES
 
 
+def test_a_prefect_server_that_does_not_answer_is_told_in_a_sentence() -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.server import NoServer, start_server
+
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        pytest.raises(NoServer, match=r"where no server answers .*unset PREFECT_API_URL"),
+    ):
+        start_server()
+
+
 def test_a_stage_deaf_to_signals_is_killed_with_all_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
