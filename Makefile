@@ -1,12 +1,17 @@
-# Two commands: `make run` shows LEAFE work, `make test` runs the tests. Both set up .venv first.
+# `make run` shows LEAFE work, `make compare` compares it with other methods, `make test` runs the
+# tests. Each sets up .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run test system
+.PHONY: run test compare system
 
 run: $(BIN)/.installed
 	python -m flows.pipeline
+
+# All methods side by side (comparisons.yaml); `make compare NAME=feedback` for another comparison.
+compare: $(BIN)/.installed
+	python -m flows.comparison $(NAME)
 
 test: $(BIN)/.installed system
 	ruff check .

@@ -8,8 +8,9 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from dvc.lock import LockError
 
 from flows.rwlock import mend_rwlock
 from flows.stopping import signals_wait
+from flows.warm import SOCKET
 
 PATIENCE = ((signal.SIGINT, 2.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 2.0))
 """How a process group is ended: the signal, and the seconds that it gets. On SIGINT the stage
@@ -45,6 +47,26 @@ class StageFailed(Exception):
 
 class StageInterrupted(StageFailed):
     """A stage could not work or was killed, through no fault of its own: worth another try."""
+
+
+RUNNING: set[subprocess.Popen[str]] = set()
+"""The processes under way, each watched by a thread of its own or the main one."""
+
+
+STOPPED = threading.Event()
+"""Set once nothing more may start."""
+
+
+def stop_running() -> None:
+    """End all that is under way, from a thread that watches none of them, for good."""
+    STOPPED.set()
+    for process in tuple(RUNNING):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(2.0)
+                break
 
 
 @dataclass
@@ -86,13 +108,23 @@ def run_stage(name: str, show: Callable[[str], None], *, force: bool = False) ->
     do. However this ends, no process of the stage is left.
     """
     options = ["--force"] if force else []
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", *options, name]
+    return run_dvc(name, ["--single-item", *options, name], show)
+
+
+def run_dvc(
+    name: str, options: Sequence[str], show: Callable[[str], None], folder: Path = Path()
+) -> bool:
+    """`dvc repro` with some options, in a folder; as `run_stage`. `name` is for messages."""
+    command = [sys.executable, "-m", "dvc", "repro", *options]
     output = Output()
     process: subprocess.Popen[str] | None = None
+    if STOPPED.is_set():
+        raise StageFailed(name, "it was stopped")
     try:
         with signals_wait():
             process = subprocess.Popen(
                 command,
+                cwd=folder,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -101,6 +133,7 @@ def run_stage(name: str, show: Callable[[str], None], *, force: bool = False) ->
                 errors="replace",
                 start_new_session=True,
             )
+        RUNNING.add(process)
         assert process.stdout is not None
         for line in map(str.rstrip, process.stdout):
             output.read(line)
@@ -108,11 +141,15 @@ def run_stage(name: str, show: Callable[[str], None], *, force: bool = False) ->
                 show(line)
         code = process.wait()
     finally:
+        if process is not None:
+            RUNNING.discard(process)
         if process is not None and process.returncode is None:
             with signals_wait():
                 end_group(process)
                 with suppress(LockError):  # then the next run does it
-                    mend_rwlock()
+                    mend_rwlock(folder)
+    if STOPPED.is_set():  # not worth another try
+        raise StageFailed(name, "it was stopped")
     if code != 0:
         raise output.failure(name, code)
     return output.executed
@@ -120,10 +157,12 @@ def run_stage(name: str, show: Callable[[str], None], *, force: bool = False) ->
 
 def environment() -> dict[str, str]:
     """The stage's environment: `python` is this interpreter, and MLflow is the flow's business."""
-    binaries = Path(sys.executable).parent
+    first = [Path(sys.executable).parent]
+    if SOCKET in os.environ:
+        first.insert(0, Path(os.environ[SOCKET]).parent)  # its `python` starts stages warm
     return {
         **os.environ,
-        "PATH": os.pathsep.join([str(binaries), os.environ.get("PATH", os.defpath)]),
+        "PATH": os.pathsep.join([*map(str, first), os.environ.get("PATH", os.defpath)]),
         "PYTHONUNBUFFERED": "1",
         "LEAFE_TRACKING": "flow",
     }

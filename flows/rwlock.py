@@ -10,18 +10,17 @@ from pathlib import Path
 
 from dvc.lock import make_lock
 
-FOLDER = Path(".dvc/tmp")
 
-
-def mend_rwlock() -> None:
+def mend_rwlock(project: Path = Path()) -> None:
     """Drop the table if it is broken, as DVC advises; it only matters while dvc commands run.
 
     Raises LockError where another dvc command is just writing it.
     """
-    table = FOLDER / "rwlock"
+    folder = project / ".dvc" / "tmp"
+    table = folder / "rwlock"
     if not table.exists():
         return
-    with make_lock(str(FOLDER / "rwlock.lock"), tmp_dir=str(FOLDER)):
+    with make_lock(str(folder / "rwlock.lock"), tmp_dir=str(folder)):
         try:
             json.loads(table.read_text(encoding="utf-8"))
         except ValueError:

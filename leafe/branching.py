@@ -81,6 +81,8 @@ class BranchPlan:
     """Branches from each (tau, e)."""
     with_experience: bool
     """False is the ablation without e: the same tau, but no note."""
+    rolls_back: bool = True
+    """False is the ablation with tau = 0: the note, but from the task's start."""
 
 
 async def branch(
@@ -96,7 +98,7 @@ async def branch(
     for reflection in reflections:
         if reflection.verdict.rollback_step is None:
             continue
-        origin = branch_origin(tree, reflection, with_experience=plan.with_experience)
+        origin = branch_origin(tree, reflection, plan)
         for _ in range(plan.per_reflection):
             if budget.spent:
                 return made
@@ -113,14 +115,16 @@ async def branch(
     return made
 
 
-def branch_origin(tree: Tree, reflection: Reflection, *, with_experience: bool) -> Origin:
+def branch_origin(tree: Tree, reflection: Reflection, plan: BranchPlan) -> Origin:
     """Step tau of the reflected episode, with the notes before tau and e at it."""
     tau, note = reflection.verdict.rollback_step, reflection.verdict.experience
     if tau is None or note is None:
         raise ValueError(f"reflection {reflection.id} does not ask for a rollback")
+    if not plan.rolls_back:
+        tau = 0
     parent = tree[reflection.episode_id]
     notes = {step: said for step, said in tree.notes(parent).items() if step < tau}
-    if with_experience:
+    if plan.with_experience:
         notes[tau] = note
     return Origin(
         parent=parent.id,

@@ -1,18 +1,12 @@
-"""Iterations and waves as chains, and the two sections of `params.yaml` that follow from them.
-
-DVC can neither join two tables nor list files by a pattern, so both are spelled out for it.
-"""
+"""Chains: iterations and waves are entries that name their predecessors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from leafe import layout
 from leafe.errors import BadInput
 
-BASE = "i0"
-"""The iteration before the first: the base policy."""
 ROOTS = "w0"
 """The wave before the first: the root episodes."""
 
@@ -29,7 +23,7 @@ class Link(Protocol):
 def chain(name: str, entries: Mapping[str, Link], first: str) -> list[str]:
     """The entries in order, each after its predecessor; BadInput for a gap, fork or cycle.
 
-    >>> from leafe.params import Wave
+    >>> from leafe.sections import Wave
     >>> chain("waves", {"w2": Wave(prev="w1"), "w1": Wave(prev="w0")}, "w0")
     ['w1', 'w2']
     """
@@ -60,20 +54,3 @@ def chain(name: str, entries: Mapping[str, Link], first: str) -> list[str]:
         at = after[0]
         order.append(at)
     return order
-
-
-def make_plan(
-    iterations: Mapping[str, Link], waves: Mapping[str, Link]
-) -> dict[str, dict[str, str]]:
-    """The section `plan`: every wave of every iteration, in order."""
-    return {
-        f"{i}-{w}": {"iteration": i, "policy": iterations[i].prev, "wave": w, "prev": waves[w].prev}
-        for i in chain("iterations", iterations, BASE)
-        for w in chain("waves", waves, ROOTS)
-    }
-
-
-def make_curves(iterations: Mapping[str, Link]) -> dict[str, str]:
-    """The section `curves`: the column to draw of every policy's file, for one plot of all."""
-    order = [BASE, *chain("iterations", iterations, BASE)]
-    return {str(layout.curve(iteration)): "pass_at_k" for iteration in order}

@@ -77,6 +77,10 @@ class Chat:
         """The tokens of an answer that nobody sampled (a demonstration), stop token included."""
         return (*self._content(text), self.stop_id)
 
+    def encode_thought(self, text: str) -> tuple[int, ...]:
+        """The tokens of a thought that an answer begins with, before its action."""
+        return self._content(text)
+
     def decode(self, token_ids: Sequence[int]) -> str | None:
         """The text of an answer; None where it holds a control token before its end."""
         body = token_ids[:-1] if token_ids and token_ids[-1] == self.stop_id else token_ids
@@ -116,6 +120,15 @@ class Chat:
         request = Template(self._prompts.reflect).substitute(last_step=len(steps) - 1)
         tail = self._frame.user_to_assistant
         return ids[: len(ids) - len(tail)] + list(self._content(request)) + list(tail)
+
+    def last_observation(
+        self, first_observation: str, steps: Sequence[Step]
+    ) -> tuple[list[int], list[bool]]:
+        """The history up to the end of its last observation; and which tokens are that."""
+        ids, _ = self.history(first_observation, steps, notes={})
+        del ids[len(ids) - len(self._frame.user_to_assistant) :]
+        said = len(self._user(len(steps), steps[-1].feedback, None))
+        return ids, [at >= len(ids) - said for at in range(len(ids))]
 
     def _open(self, observation: str, experience: str | None) -> tuple[list[int], list[bool]]:
         frame = self._frame

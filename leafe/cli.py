@@ -16,6 +16,7 @@ from rich.console import Console
 
 from leafe.command import guarded
 from leafe.errors import BadInput, did_you_mean, show_value
+from leafe.layout import LEAFE
 from leafe.params import PARAMS_FILE
 from leafe.task import Split
 
@@ -115,6 +116,7 @@ def tree(
     iteration: Annotated[
         str | None, typer.Option(help="Whose exploration, e.g. i2; the first one's if not given.")
     ] = None,
+    method: Annotated[str, typer.Option(help="Whose, e.g. grpo.")] = LEAFE,
 ) -> None:
     """Draw what was tried on one task: steps, feedback, where it went back, with which note.
 
@@ -124,7 +126,7 @@ def tree(
     """
     from leafe import treeview
 
-    name, explored = treeview.read_tree(iteration)
+    name, explored = treeview.read_tree(iteration, method)
     console = Console()
     if task is None:
         console.print(treeview.list_tasks(explored))

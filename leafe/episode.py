@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
@@ -20,7 +21,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """The environment ended it unsolved."""
     OUT_OF_STEPS = "out_of_steps"
-    """The step cap or the task's budget was reached."""
+    """The environment's step cap was reached."""
+    OUT_OF_BUDGET = "out_of_budget"
+    """What the task may spend was spent: how it would have ended is unknown."""
     INVALID_ACTION = "invalid_action"
     """The policy wrote a control token inside an action."""
     OVERLONG = "overlong"
@@ -102,3 +105,13 @@ def with_content_id(episode: Episode) -> Episode:
     content = asdict(replace(episode, id=""))
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return replace(episode, id=hashlib.sha256(text.encode()).hexdigest()[:20])
+
+
+def counted(episodes: Iterable[Episode]) -> dict[str, list[Episode]]:
+    """Task id -> its episodes that the policy itself ended; empty where the machinery ended all."""
+    by_task: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        kept = by_task.setdefault(episode.task_id, [])
+        if not episode.outcome.is_infrastructure:
+            kept.append(episode)
+    return by_task

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leafe.episode import Episode, Outcome
+from leafe.episode import Episode, Outcome, counted
 from leafe.pass_at_k import Estimate, mean_pass_at_k
 from leafe.rollout import Agent, attempt
 from leafe.task import Task
@@ -42,19 +42,13 @@ class Evaluation:
 
 def evaluate(episodes: Sequence[Episode], ks: Sequence[int], seed: int) -> Evaluation:
     """Pass@k over the tasks; a task's n counts only episodes that the policy itself ended."""
-    counted: Counter[str] = Counter({episode.task_id: 0 for episode in episodes})
-    solved: Counter[str] = Counter()
-    errors = 0
-    for episode in episodes:
-        if episode.outcome.is_infrastructure:
-            errors += 1
-            continue
-        counted[episode.task_id] += 1
-        solved[episode.task_id] += episode.outcome is Outcome.SOLVED
-    samples = [(n, solved[task]) for task, n in sorted(counted.items())]
+    samples = [
+        (len(kept), sum(episode.outcome is Outcome.SOLVED for episode in kept))
+        for _, kept in sorted(counted(episodes).items())
+    ]
     return Evaluation(
         curve={k: mean_pass_at_k(samples, k, seed) for k in ks},
         tasks_left_out={k: sum(n < k for n, _ in samples) for k in ks},
         outcomes=dict(sorted(Counter(str(e.outcome) for e in episodes).items())),
-        infrastructure_errors=errors,
+        infrastructure_errors=sum(e.outcome.is_infrastructure for e in episodes),
     )

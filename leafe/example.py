@@ -7,12 +7,16 @@ from enum import StrEnum
 
 
 class TrainingSet(StrEnum):
-    """The two terms of the loss."""
+    """The terms of the loss: two for LEAFE, three for Early Experience."""
 
     REHEARSAL = "rehearsal"
     """D_reh: what already works."""
     COUNTERFACTUAL = "counterfactual"
     """D_cf: corrections, the note left out."""
+    WORLD_MODEL = "world_model"
+    """Early Experience: what the environment says to another action."""
+    SELF_REFLECTION = "self_reflection"
+    """Early Experience: why the other actions are worse, and then the action."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,10 @@ class Example:
 
     task_id: str
     episode_id: str
-    """The successful episode it was taken from."""
+    """The episode it was taken from: a successful one, but for world modelling."""
     set: TrainingSet
     step: int | None
-    """The corrected step; None where the whole episode is rehearsed."""
+    """The step that is learned, or the first of them; None where the whole episode is rehearsed."""
     token_ids: tuple[int, ...]
     loss_mask: tuple[bool, ...]
-    """True on the action tokens to learn, false on all else; as long as `token_ids`."""
+    """True on the tokens to learn, false on all else; as long as `token_ids`."""

@@ -17,7 +17,7 @@ from leafe.store import atomic
 from leafe.yaml_file import parse_yaml, read_yaml
 
 EXPLANATION = {
-    "plan": "Every wave of every iteration, for DVC, which cannot join two tables.",
+    "plan": "The stages of every method and iteration, for DVC, which cannot join tables.",
     "curves": "The curves that DVC lays over each other in one plot.",
 }
 """Of each section that is written, in a file that had none."""

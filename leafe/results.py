@@ -18,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from leafe import layout
-from leafe.chain import BASE, chain
+from leafe.chain import chain
 from leafe.errors import BadInput
+from leafe.layout import BASE, entry
 from leafe.params import PARAMS_FILE, load_params
 from leafe.pass_at_k import Estimate
 
@@ -31,7 +32,8 @@ SHOWN = (1, 4, 8, 16, 32)
 class Row:
     """The figures of one iteration's policy."""
 
-    iteration: str
+    name: str
+    """The iteration, and whose it is where that is not LEAFE."""
     pass_at: dict[int, Estimate]
     """k -> Pass@k with its 95 % interval over tasks; NaN where it is undefined."""
     env_steps_per_task: float
@@ -41,23 +43,25 @@ class Row:
 
 
 def read_results(root: Path = Path(".")) -> list[Row]:
-    """The base policy and the iterations of `params.yaml` in order, as far as they are measured.
+    """The base policy, then each method's iterations in order, as far as they are measured.
 
     Raises BadInput for a bad `params.yaml`, and for a metrics file that cannot be read.
     """
     params = load_params(root / PARAMS_FILE, check_plan=False)
-    order = [BASE, *chain("iterations", params.iterations, BASE)]
-    paths = {iteration: root / layout.metrics(iteration) for iteration in order}
-    return [read_row(iteration, path) for iteration, path in paths.items() if path.exists()]
+    order = chain("iterations", params.iterations, BASE)
+    paths = {BASE: root / layout.metrics(BASE)}
+    for method in params.methods:
+        paths |= {entry(method, i): root / layout.metrics(i, method) for i in order}
+    return [read_row(name, path) for name, path in paths.items() if path.exists()]
 
 
-def read_row(iteration: str, path: Path) -> Row:
+def read_row(name: str, path: Path) -> Row:
     """The row of one metrics file."""
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
         ks = [int(name.removeprefix("pass_at_")) for name in figures["ci95"]]
         return Row(
-            iteration,
+            name,
             {k: _estimate(figures, f"pass_at_{k}") for k in sorted(ks)},
             float(figures["env_steps_per_task"]),
             float(figures["env_steps_per_task_so_far"]),
@@ -97,7 +101,7 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
     heading = ["iteration", *(f"Pass@{k}" for k in ks), "steps", "so far"]
     body = [
         [
-            f"{BASE} (base)" if row.iteration == BASE else row.iteration,
+            f"{BASE} (base)" if row.name == BASE else row.name,
             *(show_estimate(row.pass_at.get(k)) for k in ks),
             f"{row.env_steps_per_task:.1f}",
             f"{row.env_steps_per_task_so_far:.1f}",

@@ -129,7 +129,8 @@ async def _play(
 ) -> Outcome:
     if not await _replay(agent, env, task, origin, play):
         return Outcome.REPLAY_DIVERGED
-    last = min(len(play.steps) + max_steps, agent.environment.max_steps)
+    allowed = len(play.steps) + max_steps
+    last = min(allowed, agent.environment.max_steps)
     while len(play.steps) < last:
         seed = seed_from(
             agent.seed, agent.iteration, task.id, wave, sample, len(play.steps), "action"
@@ -151,7 +152,8 @@ async def _play(
             return Outcome.SOLVED if result.reward >= 1 else Outcome.FAILED
         if result.truncated:
             return Outcome.OUT_OF_STEPS
-    return Outcome.OUT_OF_STEPS
+    cut_off = allowed < agent.environment.max_steps
+    return Outcome.OUT_OF_BUDGET if cut_off else Outcome.OUT_OF_STEPS
 
 
 async def _replay(agent: Agent, env: Env, task: Task, origin: Origin, play: Play) -> bool:

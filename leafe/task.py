@@ -49,3 +49,22 @@ def check_disjoint(train: list[Task], test: list[Task]) -> None:
             f"{len(shared)} tasks are in both the train and the test split, e.g. {min(shared)};"
             " the splits must be disjoint by content"
         )
+
+
+def check_trained_on(used: set[str], train: list[Task], test: list[Task], where: str) -> None:
+    """Stop before a policy learns from a task that it will be measured on.
+
+    `used` are the ids of the tasks behind a training set. Raises BadInput naming one that is a
+    test task, or no training task.
+    """
+    held_out = used & {task.id for task in test}
+    if held_out:
+        raise BadInput(
+            f"{where}: {min(held_out)} is a test task; nothing may be trained on it."
+            " Make the tasks and all that follows anew with `dvc repro --force`"
+        )
+    strange = used - {task.id for task in train}
+    if strange:
+        raise BadInput(
+            f"{where}: {min(strange)} is no training task; make it anew with `dvc repro`"
+        )

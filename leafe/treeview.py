@@ -13,10 +13,13 @@ from rich.text import Text
 from rich.tree import Tree as Picture
 
 from leafe import layout
-from leafe.chain import BASE, ROOTS, chain
+from leafe.chain import chain
 from leafe.episode import Episode, Outcome
-from leafe.errors import BadInput, plain, show_value, visible
+from leafe.errors import BadInput, did_you_mean, plain, show_value, visible
+from leafe.layout import BASE, LEAFE
+from leafe.method import METHODS
 from leafe.params import PARAMS_FILE, load_params
+from leafe.planning import waves_of
 from leafe.store import read_episodes
 from leafe.tree import Tree, join
 
@@ -26,12 +29,14 @@ BEST = "best"
 """In place of a task's id: the first task that was solved by going back."""
 
 
-def read_tree(iteration: str | None, root: Path = Path()) -> tuple[str, Tree]:
-    """An iteration (the first, if None) and its exploration, as far as it has come.
+def read_tree(iteration: str | None, method: str = LEAFE, root: Path = Path()) -> tuple[str, Tree]:
+    """An iteration (the first, if None) of a method and its exploration, as far as it has come.
 
-    Raises BadInput for an unknown iteration, and for one that has not explored yet.
+    Raises BadInput for an unknown method or iteration, and for one that has not explored yet.
     """
     params = load_params(root / PARAMS_FILE, check_plan=False)
+    if method not in METHODS:
+        raise BadInput(f"--method is {show_value(method)}; {did_you_mean(method, METHODS)}")
     iterations = chain("iterations", params.iterations, BASE)
     if iteration is None and iterations:
         iteration = iterations[0]
@@ -40,8 +45,8 @@ def read_tree(iteration: str | None, root: Path = Path()) -> tuple[str, Tree]:
             f"--iteration is {show_value(iteration)}; allowed: {', '.join(iterations) or 'none'}"
             f" ({BASE} explores nothing)"
         )
-    waves = [ROOTS, *chain("waves", params.waves, ROOTS)]
-    paths = [root / layout.episodes(iteration, wave) for wave in waves]
+    waves = waves_of(method, params.waves)
+    paths = [root / layout.episodes(iteration, wave, method) for wave in waves]
     if not paths[0].exists():
         raise BadInput(f"{paths[0]} does not exist yet; `leafe run` makes it")
     return iteration, join(read_episodes(path) for path in paths if path.exists())

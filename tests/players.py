@@ -105,6 +105,7 @@ def explore(
     waves: int = 2,
     every: int = 0,
     with_experience: bool = True,
+    rolls_back: bool = True,
     per_reflection: int = 1,
 ) -> Explored:
     """Roots, then waves of reflections and branches, as the stages do it."""
@@ -119,7 +120,7 @@ def explore(
             tree = join(parts)
             made = [r for e in parts[-1] for r in await reflect(agent, tree, e, every)]
             looked += made
-            plan = BranchPlan(f"w{number}", per_reflection, with_experience)
+            plan = BranchPlan(f"w{number}", per_reflection, with_experience, rolls_back)
             wave = []
             for task in tasks:
                 own = [r for r in made if r.task_id == task.id]

@@ -184,11 +184,12 @@ def test_an_origin_holds_the_note_at_tau_and_needs_a_verdict_that_names_one(
     agent: Agent, explored: Explored
 ) -> None:
     usable = [r for r in explored.reflections if r.verdict.rollback_step is not None]
-    origin = branch_origin(explored.tree, usable[0], with_experience=True)
+    plan = BranchPlan("w1", 1, with_experience=True)
+    origin = branch_origin(explored.tree, usable[0], plan)
     assert origin.notes[len(origin.prefix)] == usable[0].verdict.experience
     on_track = replace(usable[0], verdict=replace(usable[0].verdict, rollback_step=None))
     with pytest.raises(ValueError, match="does not ask for a rollback"):
-        branch_origin(explored.tree, on_track, with_experience=True)
+        branch_origin(explored.tree, on_track, plan)
 
 
 def test_a_reflection_that_could_not_be_drawn_is_counted_under_its_reason(

@@ -16,10 +16,10 @@ SOURCES = sorted([*(ROOT / "leafe").rglob("*.py"), *(ROOT / "flows").rglob("*.py
 
 # The lowest layer first. Whatever is not named here is an adapter.
 VALUES = {"task", "episode", "tree", "example", "pass_at_k", "params", "seeds", "errors", "layout"}
-VALUES |= {"chain", "text", "yaml_file"}
+VALUES |= {"chain", "text", "yaml_file", "method", "planning", "sections"}
 PORTS = {"env", "engine"}
 METHOD = {"rollout", "reflection", "branching", "filtering", "evaluation", "probe", "lessons"}
-METHOD |= {"chat"}
+METHOD |= {"chat", "early_experience", "exploration", "advantage", "sharpening", "comparison"}
 TOP = {"stages", "cli"}
 
 # Heavy libraries and the only places that may import them, deferred or not.
@@ -94,6 +94,7 @@ def test_the_walk_sees_an_import_that_points_up(tmp_path: Path) -> None:
 # What gives results no shape that their data and parameters would not show.
 AROUND = {"errors", "params", "chain", "layout", "text", "yaml_file", "commit", "command"}
 AROUND |= {"journal", "lock", "progress", "tracking", "store", "task", "episode", "example"}
+AROUND |= {"sections", "planning"}
 AROUND |= PORTS
 
 
@@ -144,6 +145,7 @@ def test_nothing_in_leafe_imports_dvc() -> None:
 def test_a_stage_loads_torch_only_when_it_needs_it(path: Path) -> None:
     heavy = {"torch", "transformers", "leafe.training.trainer", "leafe.training.checkpoint"}
     heavy |= {"leafe.training.small", "leafe.engines.transformers"}
+    heavy |= {"leafe.training.policy_gradient"}
     assert not imports(path, eager=True) & heavy
 
 

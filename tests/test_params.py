@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leafe.chain import BASE, chain, make_plan
+from leafe.chain import chain
 from leafe.errors import BadInput
-from leafe.params import Iteration, Wave, load_params
+from leafe.layout import BASE
+from leafe.params import load_params
 from leafe.plan import update_plan, with_section
+from leafe.planning import make_plan
+from leafe.sections import Iteration, Wave
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "params.yaml").read_text()
@@ -45,7 +49,10 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 def test_the_projects_own_file_is_right() -> None:
     params = load_params(ROOT / "params.yaml")
-    assert list(params.plan) == list(make_plan(params.iterations, params.waves))
+    plan = make_plan(params.methods, params.iterations, params.waves)
+    assert params.section("plan") == {"plan": plan}
+    assert {len(plan[kind]) for kind in ("iterations", "distilled")} == {3}
+    assert len(plan["waves"]) == 9
 
 
 BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
@@ -65,7 +72,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"sft": [1]}, ("sft is a list", "mapping")),
     ({"sft": None}, ("sft is null", "mapping")),
     ({"sfd": {}}, ("sfd is not a known key", "did you mean sft?")),
-    ({"zebra": 1}, ("zebra is not a known key", "allowed: run, env, model")),
+    ({"zebra": 1}, ("zebra is not a known key", "allowed: methods, overrides, run, env, model")),
     ({"rollout/max_attempts": -1}, ("rollout.max_attempts is -1", "at least 1")),
     ({"rollout/max_steps": -40}, ("rollout.max_steps is -40", "at least 1")),
     ({"rollout/samples": 13}, ("rollout.samples is 13", "at most rollout.max_attempts", "12")),
@@ -79,7 +86,10 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"model/prompts": "long"}, ("model.prompts is 'long'", "'short' or 'full'")),
     ({"engine/name": "vlm"}, ("engine.name is 'vlm'", "'transformers' or 'scripted'")),
     ({"engine/name": "scripted"}, ("engine.script is null", "needs the path of a script")),
-    ({"branch/with_experience": 1}, ("branch.with_experience is 1", "true or false")),
+    (
+        {"branch/with_experience": False},
+        ("branch.with_experience is not a known key", "allowed: per_reflection"),
+    ),
     ({"iterations": None}, ("iterations is null", "mapping")),
     ({"iterations": {"i1": {"prev": "i7"}}}, ("iterations.i1.prev is 'i7'", "allowed: i0")),
     ({"iterations": {"i1": {"prev": "i1"}}}, ("iterations", "i1", "cycle")),
@@ -164,7 +174,8 @@ def test_no_iterations_and_no_waves_are_allowed(write: Callable[..., Path], sect
     path = write({section: {}})
     assert update_plan(path)
     params = load_params(path)
-    assert params.plan == {}
+    rows = {kind: len(table) for kind, table in params.plan.items() if table}
+    assert rows == ({} if section == "iterations" else {"iterations": 3, "distilled": 3})
     assert len(params.curves) == 1 + len(params.iterations)
 
 
@@ -199,10 +210,15 @@ LAST = "\n\n# a comment of the section after it\n# in two lines\nafter: 1  # and
 @pytest.mark.parametrize("after", ["\n", "", LAST], ids=["last", "no newline", "not last"])
 def test_only_the_plan_is_written_anew(plan: str, after: str) -> None:
     before = "# head\nrun: {seed: 0}   # odd   spacing\n\n# about the plan\n"
-    wanted = make_plan({"i1": Iteration(prev="i0")}, {"w1": Wave(prev="w0")})
+    made = make_plan(["leafe"], {"i1": Iteration(prev="i0")}, {"w1": Wave(prev="w0")})
+    wanted = json.loads(json.dumps(made))  # rows of their own, as the parameters hold them
     new = with_section(before + plan + after, "plan", wanted)
-    line = "plan:\n  i1-w1: {iteration: i1, policy: i0, wave: w1, prev: w0}\n"
-    assert new == before + line + (LAST[1:] if after == LAST else "")
+    one = "method: leafe, iteration: i1, policy: i0, home: leafe"
+    lines = (
+        f"plan:\n  iterations:\n    i1: {{{one}}}\n  distilled:\n    i1: {{{one}}}\n  waves:\n"
+        f"    i1-w1: {{{one}, wave: w1, prev: w0}}\n  alternatives: {{}}\n  rounds: {{}}\n"
+    )
+    assert new == before + lines + (LAST[1:] if after == LAST else "")
 
 
 def test_a_missing_plan_is_added_and_windows_line_ends_stay(tmp_path: Path) -> None:
@@ -222,7 +238,8 @@ def test_a_new_iteration_gets_its_plan(write: Callable[..., Path]) -> None:
         load_params(path)
     assert update_plan(path)
     params = load_params(path)
-    assert list(params.plan)[-1] == "i4-w3"
+    assert list(params.plan["waves"])[-1] == "i4-w3"
+    assert list(params.plan["iterations"])[-1] == list(params.plan["distilled"])[-1] == "i4"
     assert list(params.curves)[-1] == "plots/leafe/i4.csv"
     assert not update_plan(path)
 

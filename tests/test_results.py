@@ -46,7 +46,7 @@ def project(tmp_path: Path) -> Path:
 def test_rows_are_the_measured_iterations_in_the_order_of_the_chain(project: Path) -> None:
     text = (project / "params.yaml").read_text()
     rows = read_results(project)
-    assert [row.iteration for row in rows] == ["i0", "i2"]
+    assert [row.name for row in rows] == ["i0", "i2"]
     assert rows[1].pass_at[8] == (0.1234, 0.1, 0.25)
     assert (rows[1].env_steps_per_task, rows[1].env_steps_per_task_so_far) == (12.5, 25.25)
     # The order is the chain's, not the file's; a plan that is out of date does not matter here.
@@ -54,7 +54,7 @@ def test_rows_are_the_measured_iterations_in_the_order_of_the_chain(project: Pat
         text.replace("i1: {prev: i0}", "i1: {prev: i3}").replace("{prev: i1}", "{prev: i0}")
     )
     measure(project, "i1")
-    assert [row.iteration for row in read_results(project)] == ["i0", "i2", "i1"]
+    assert [row.name for row in read_results(project)] == ["i0", "i2", "i1"]
 
 
 def test_a_figure_is_shown_with_its_interval(project: Path) -> None:

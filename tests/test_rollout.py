@@ -132,9 +132,11 @@ def test_every_failure_is_an_outcome_with_what_was_said(agent: Agent) -> None:
 
 def test_the_steps_run_out_by_the_cap_the_budget_or_the_world(agent: Agent) -> None:
     patient = replace(agent, environment=Desk(DeskOptions(refusals=99, max_steps=5)))
-    for how, steps in (({}, 5), ({"max_steps": 3}, 3)):
-        episode = play(saying(patient, "gibberish"), **how)
-        assert (episode.outcome, episode.steps_taken) == (Outcome.OUT_OF_STEPS, steps)
+    capped, unpaid = Outcome.OUT_OF_STEPS, Outcome.OUT_OF_BUDGET
+    # Both at once is the cap: more budget would not have changed the end.
+    for budget, outcome, steps in ((99, capped, 5), (5, capped, 5), (4, unpaid, 4), (1, unpaid, 1)):
+        episode = play(saying(patient, "gibberish"), max_steps=budget)
+        assert (episode.outcome, episode.steps_taken) == (outcome, steps)
     assert play(in_world(agent, Truncates)).steps_taken == 1
     assert play(in_world(agent, Truncates)).outcome is Outcome.OUT_OF_STEPS
 

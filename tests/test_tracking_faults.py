@@ -119,6 +119,6 @@ def test_the_link_of_a_run_that_could_not_be_opened_is_empty(
 def test_a_stage_of_no_known_kind_is_a_line_and_no_more(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    leave_record(layout.policy("i1"), "grpo@i1", {})
-    PipelineRun.open("a-run").log_stage("grpo@i1", executed=True)
-    assert "grpo@i1" in capfd.readouterr().err
+    leave_record(layout.policy("i1"), "dream@i1", {})
+    PipelineRun.open("a-run").log_stage("dream@i1", executed=True)
+    assert "dream@i1" in capfd.readouterr().err

@@ -14,13 +14,17 @@ from leafe.episode import Episode
 from leafe.errors import BadInput
 from leafe.params import Params
 from leafe.rollout import Agent
+from leafe.stages.threads import use_threads
 
 ACTING = ("env", "model", "engine", "sampling")
 """The sections that decide how a policy acts."""
 
 
-def make_agent(params: Params, policy: Path, iteration: str) -> Agent:
-    """The policy of a folder, ready to act in the environment of the parameters."""
+def make_agent(params: Params, policy: Path, iteration: str, engine: Engine | None = None) -> Agent:
+    """The policy of a folder, ready to act in the environment of the parameters.
+
+    `engine` has it in memory already; None loads it.
+    """
     from leafe.training.checkpoint import check_policy, load_tokenizer, policy_version
 
     environment = make_environment(params.env)
@@ -28,7 +32,7 @@ def make_agent(params: Params, policy: Path, iteration: str) -> Agent:
     tokenizer = load_tokenizer(policy)
     return Agent(
         environment=environment,
-        engine=make_engine(params, policy, tokenizer),
+        engine=engine or make_engine(params, policy, tokenizer),
         chat=make_chat(params, tokenizer, environment),
         policy=policy_version(policy),
         temperature=params.sampling.temperature,
@@ -60,12 +64,9 @@ def make_engine(params: Params, policy: Path, tokenizer: Any) -> Engine:
         from leafe.engines.scripted import ScriptedEngine, read_script
 
         return ScriptedEngine(read_script(Path(params.engine.script)), tokenizer)
-    import torch
-
     from leafe.engines.transformers import TransformersEngine
     from leafe.training.checkpoint import load_model
 
-    if params.run.threads:
-        torch.set_num_threads(params.run.threads)
+    use_threads(params)
     model = load_model(policy)
     return TransformersEngine(model, rows=params.engine.rows, max_length=params.model.context)

@@ -10,6 +10,8 @@ import typer
 from leafe import layout
 from leafe.branching import BranchPlan, branch
 from leafe.episode import Outcome
+from leafe.layout import LEAFE, entry
+from leafe.method import METHODS
 from leafe.reflection import Reflection
 from leafe.rollout import Budget
 from leafe.stages.acting import ACTING, failures, make_agent
@@ -29,25 +31,28 @@ def main(
     policy: Annotated[str, typer.Option(help="Iteration whose policy acts, e.g. i0.")],
     wave: Annotated[str, typer.Option(help="This wave, e.g. w1.")],
     prev: Annotated[str, typer.Option(help="Wave that is branched from, e.g. w0.")],
+    method: Annotated[str, typer.Option(help="Whose, e.g. grpo.")] = LEAFE,
 ) -> None:
     """Branch from every reflection that names a step, within each task's budget."""
-    out, weights = layout.episodes(iteration, wave), layout.policy(policy)
-    verdicts = layout.reflections(iteration, wave)
+    out, weights = layout.episodes(iteration, wave, method), layout.policy(policy, method)
+    verdicts = layout.reflections(iteration, wave, method)
     stage = Stage(
-        f"branch@{iteration}-{wave}",
+        f"branch@{entry(method, iteration, wave)}",
         (*ACTING, "rollout", "branch"),
-        (layout.tasks("train"), layout.episodes(iteration, prev), verdicts, weights),
+        (layout.tasks("train"), layout.episodes(iteration, prev, method), verdicts, weights),
         record=layout.record(out),
+        method=method,
     )
     tasks = {task.id: task for task in read_tasks(layout.tasks("train"))}
-    tree = tree_before(stage.params, iteration, wave)
+    tree = tree_before(stage.params, iteration, wave, method)
     of_task: dict[str, list[Reflection]] = defaultdict(list)
     for reflection in read_reflections(verdicts):
         if reflection.verdict.rollback_step is not None:
             of_task[reflection.task_id].append(reflection)
     agent = make_agent(stage.params, weights, iteration)
-    limits, chosen = stage.params.rollout, stage.params.branch
-    plan = BranchPlan(wave, chosen.per_reflection, chosen.with_experience)
+    limits, how = stage.params.rollout, METHODS[method]
+    each = stage.params.branch.per_reflection
+    plan = BranchPlan(wave, each, how.with_experience, how.rolls_back)
 
     async def work(key: str) -> list[dict[str, Any]]:
         budget = Budget(limits.max_attempts, limits.max_steps)

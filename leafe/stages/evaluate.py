@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from leafe import layout
 from leafe.errors import BadInput
 from leafe.evaluation import Evaluation, evaluate, sample_task
+from leafe.layout import LEAFE, entry
 from leafe.seeds import seed_from
 from leafe.stages.acting import ACTING, failures, make_agent
 from leafe.stages.stage import Stage, finish_journal, refuse_if_all_failed, run, run_units
@@ -22,15 +24,19 @@ POWERS = tuple(2**n for n in range(12))
 def main(
     iteration: Annotated[str, typer.Option(help="Iteration, e.g. i1; i0 is the base policy.")],
     prev: Annotated[str | None, typer.Option(help="The iteration before; none for i0.")] = None,
+    method: Annotated[str, typer.Option(help="Whose, e.g. grpo.")] = LEAFE,
 ) -> None:
     """Sample plain episodes on every held-out task and measure Pass@k."""
-    out, weights = layout.evaluation(iteration), layout.policy(iteration)
-    explored = (layout.exploration(iteration), layout.metrics(prev)) if prev else ()
+    out, weights = layout.evaluation(iteration, method), layout.policy(iteration, method)
+    explored: tuple[Path, ...] = ()
+    if prev is not None:
+        explored = (layout.exploration(iteration, method), layout.metrics(prev, method))
     stage = Stage(
-        f"evaluate@{iteration}" if prev else f"evaluate_{iteration}",
+        f"evaluate@{entry(method, iteration)}" if prev else f"evaluate_{iteration}",
         (*ACTING, "evaluate"),
         (layout.tasks("test"), weights, *explored),
         record=layout.record(out),
+        method=method,
     )
     tasks = {task.id: task for task in read_tasks(layout.tasks("test"))}
     agent = make_agent(stage.params, weights, iteration)
@@ -47,32 +53,35 @@ def main(
     ks = [k for k in POWERS if k <= samples]
     seed = seed_from(stage.params.run.seed, "bootstrap") % 2**31
     result = evaluate(episodes, ks, seed)
-    write_curve(iteration, result)
-    write_json(layout.metrics(iteration), figures(result, iteration, prev))
+    write_curve(layout.curve(iteration, method), result)
+    write_json(layout.metrics(iteration, method), figures(result, explored))
     lost = {"infrastructure": result.infrastructure_errors} if result.infrastructure_errors else {}
     stage.publish_record(len(episodes), len(episodes) - sum(lost.values()), lost)
     finish_journal(stage)
     curve = ", ".join(f"Pass@{k} {estimate.value:.3f}" for k, estimate in result.curve.items())
-    print(f"{iteration}: {curve}")
+    print(f"{entry(method, iteration)}: {curve}")
 
 
-def write_curve(iteration: str, result: Evaluation) -> None:
+def write_curve(path: Path, result: Evaluation) -> None:
     """Pass@k against k as CSV, for `dvc plots`."""
-    with atomic(layout.curve(iteration)) as temporary, temporary.open("w", newline="") as file:
+    with atomic(path) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("k", "pass_at_k", "low", "high"))
         rows.writerows((k, *estimate) for k, estimate in result.curve.items())
 
 
-def figures(result: Evaluation, iteration: str, prev: str | None) -> dict[str, Any]:
-    """All figures of an iteration: Pass@k, and what it spent."""
+def figures(result: Evaluation, explored: tuple[Path, ...]) -> dict[str, Any]:
+    """All figures of an iteration: Pass@k, and what it spent.
+
+    `explored` are the figures of its exploration and of the policy before; none for the base.
+    """
     spent = {"env_steps_per_task": 0.0, "env_steps_per_task_so_far": 0.0}
-    if prev is not None:
-        explored = read_figures(layout.exploration(iteration))
-        before = read_figures(layout.metrics(prev))["env_steps_per_task_so_far"]
+    if explored:
+        now, before = map(read_figures, explored)
+        so_far = before["env_steps_per_task_so_far"] + now["env_steps_per_task"]
         spent = {
-            "env_steps_per_task": explored["env_steps_per_task"],
-            "env_steps_per_task_so_far": before + explored["env_steps_per_task"],
+            "env_steps_per_task": now["env_steps_per_task"],
+            "env_steps_per_task_so_far": so_far,
         }
     return {
         **{f"pass_at_{k}": estimate.value for k, estimate in result.curve.items()},

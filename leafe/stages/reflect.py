@@ -8,8 +8,9 @@ import typer
 
 from leafe import layout
 from leafe.branching import reflect
-from leafe.chain import ROOTS, chain
+from leafe.layout import LEAFE, entry
 from leafe.params import Params
+from leafe.planning import waves_of
 from leafe.probe import right_step_share
 from leafe.stages.acting import ACTING, make_agent
 from leafe.stages.stage import Stage, count, finish_journal, refuse_if_all_failed, run, run_units
@@ -17,15 +18,15 @@ from leafe.store import read_episodes, reflection_of, reflection_row, write_refl
 from leafe.tree import Tree, join
 
 
-def tree_before(params: Params, iteration: str, wave: str) -> Tree:
+def tree_before(params: Params, iteration: str, wave: str, method: str) -> Tree:
     """All episodes of the waves before this one.
 
     Only the last of them is a dependency for DVC; episodes vouch for their ancestors by their
     ids (`leafe/episode.py`), so the others cannot have changed when it has not.
     """
-    waves = [ROOTS, *chain("waves", params.waves, ROOTS)]
+    waves = waves_of(method, params.waves)
     earlier = waves[: waves.index(wave)]
-    return join(read_episodes(layout.episodes(iteration, w)) for w in earlier)
+    return join(read_episodes(layout.episodes(iteration, w, method)) for w in earlier)
 
 
 def main(
@@ -33,16 +34,18 @@ def main(
     policy: Annotated[str, typer.Option(help="Iteration whose policy reflects, e.g. i0.")],
     wave: Annotated[str, typer.Option(help="Wave that will branch, e.g. w1.")],
     prev: Annotated[str, typer.Option(help="Wave that is reflected on, e.g. w0.")],
+    method: Annotated[str, typer.Option(help="Whose, e.g. grpo.")] = LEAFE,
 ) -> None:
     """Ask the policy to look back on every failed episode of the wave before."""
-    out, weights = layout.reflections(iteration, wave), layout.policy(policy)
+    out, weights = layout.reflections(iteration, wave, method), layout.policy(policy, method)
     stage = Stage(
-        f"reflect@{iteration}-{wave}",
+        f"reflect@{entry(method, iteration, wave)}",
         (*ACTING, "reflect"),
-        (layout.episodes(iteration, prev), weights),
+        (layout.episodes(iteration, prev, method), weights),
         record=layout.record(out),
+        method=method,
     )
-    tree = tree_before(stage.params, iteration, wave)
+    tree = tree_before(stage.params, iteration, wave, method)
     seen = [episode for episode in tree.episodes if episode.wave == prev]
     agent = make_agent(stage.params, weights, iteration)
 

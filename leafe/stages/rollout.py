@@ -8,6 +8,7 @@ import typer
 
 from leafe import layout
 from leafe.chain import ROOTS
+from leafe.layout import LEAFE, entry
 from leafe.rollout import Budget, roots
 from leafe.stages.acting import ACTING, failures, make_agent
 from leafe.stages.stage import Stage, count, finish_journal, refuse_if_all_failed, run, run_units
@@ -17,14 +18,16 @@ from leafe.store import episode_of, episode_row, read_tasks, write_episodes
 def main(
     iteration: Annotated[str, typer.Option(help="Iteration, e.g. i1.")],
     policy: Annotated[str, typer.Option(help="Iteration whose policy acts, e.g. i0.")],
+    method: Annotated[str, typer.Option(help="Whose, e.g. grpo.")] = LEAFE,
 ) -> None:
     """Sample root episodes for every training task."""
-    out, weights = layout.episodes(iteration, ROOTS), layout.policy(policy)
+    out, weights = layout.episodes(iteration, ROOTS, method), layout.policy(policy, method)
     stage = Stage(
-        f"rollout@{iteration}",
+        f"rollout@{entry(method, iteration)}",
         (*ACTING, "rollout"),
         (layout.tasks("train"), weights),
         record=layout.record(out),
+        method=method,
     )
     tasks = {task.id: task for task in read_tasks(layout.tasks("train"))}
     agent = make_agent(stage.params, weights, iteration)

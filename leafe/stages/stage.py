@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,16 +24,21 @@ from typing import Any, NoReturn
 
 import typer
 
-from leafe.chain import BASE, ROOTS
+from leafe import layout
+from leafe.chain import ROOTS
 from leafe.command import guarded
 from leafe.commit import git_commit
 from leafe.errors import BadInput, did_you_mean, show_value
 from leafe.journal import Journal
+from leafe.layout import BASE, LEAFE
 from leafe.lock import hold
+from leafe.method import METHODS
 from leafe.params import PARAMS_FILE, Params, load_params
 from leafe.progress import Progress
 from leafe.store import write_json
 
+BEGAN = time.monotonic()
+"""When this process did, nearly: the heavy libraries are loaded later."""
 SOURCES = Path(__file__).parents[1]
 LOCKS = Path(".leafe") / "locks"
 OUTPUTS = ("data", "metrics", "plots", "policies", ".leafe")
@@ -53,10 +59,13 @@ class Stage:
     """Where its record goes."""
     figures: dict[str, float] = field(default_factory=dict)
     """What it measured, for MLflow."""
-    params: Params = field(default_factory=load_params)
+    method: str = LEAFE
+    """Whose stage it is; its overrides are in `params`."""
+    params: Params = field(init=False)
 
     def __post_init__(self) -> None:
         """Keep other processes from running this stage here; BadInput where one does."""
+        self.params = load_params().of(self.method)
         check_writable()
         self._lock = hold(LOCKS / f"{self.name.replace('@', '-')}.lock", self.name)
 
@@ -92,6 +101,9 @@ class Stage:
                 "figures": self.figures,
             },
         )
+        took = layout.seconds(self.name)
+        took.parent.mkdir(parents=True, exist_ok=True)
+        took.write_text(f"{time.monotonic() - BEGAN:.1f}\n")
         if os.environ.get("LEAFE_TRACKING") != "flow":  # a flow shows its stages itself
             from leafe.tracking import log_alone
 
@@ -218,16 +230,25 @@ def run(main: Callable[..., None]) -> NoReturn:
 
 def check_names(params: Params, options: Mapping[str, str | None]) -> None:
     """BadInput where an option names what `params.yaml` does not have, or a wrong predecessor."""
-    iterations, waves = [BASE, *params.iterations], [ROOTS, *params.waves]
-    known = {"iteration": iterations, "policy": iterations, "wave": waves[1:]}
-    known["prev"] = waves if "wave" in options else iterations
+    method = options.get("method") or LEAFE
+    iterations = [BASE, *params.iterations]
+    known = {"method": [*METHODS], "iteration": iterations, "policy": iterations}
+    if "wave" in options:
+        known |= {"wave": [*params.waves], "prev": [ROOTS, *params.waves]}
+    else:
+        known["prev"] = iterations
     for option, allowed in known.items():
         name = options.get(option)
         if name is not None and name not in allowed:
             raise BadInput(
-                f"--{option} is {show_value(name)}, which {PARAMS_FILE} does not have;"
+                f"--{option} is {show_value(name)}, which {_holder(option)} does not have;"
                 f" {did_you_mean(name, allowed)}"
             )
+    if method not in params.overrides:
+        raise BadInput(
+            f"{PARAMS_FILE}: overrides.{method} is missing; it must be a mapping, {{}} if the"
+            " method sets nothing otherwise"
+        )
     iteration = options.get("iteration")
     before = "policy" if "policy" in options else "prev"
     if iteration in params.iterations and options.get(before) != params.iterations[iteration].prev:
@@ -236,6 +257,11 @@ def check_names(params: Params, options: Mapping[str, str | None]) -> None:
             f" {params.iterations[iteration].prev}, which {PARAMS_FILE} names as the prev of"
             f" {iteration}"
         )
+
+
+def _holder(option: str) -> str:
+    """What an option's value is looked up in."""
+    return "leafe" if option == "method" else str(PARAMS_FILE)
 
 
 def check_writable() -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leafe.params import Training
 from leafe.progress import Progress
+from leafe.sections import Training
 from leafe.stages.stage import Stage
+from leafe.stages.threads import use_threads
 from leafe.store import atomic
 
 if TYPE_CHECKING:
@@ -40,16 +41,21 @@ class Curve:
         return self.points[-1][1]
 
     def write(self, path: Path) -> None:
-        """As CSV with columns `step,loss`, for `dvc plots`."""
-        with atomic(path) as temporary, temporary.open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(("step", "loss"))
-            rows.writerows(self.points)
+        """As CSV, for `dvc plots`."""
+        write_losses(path, self.points)
 
     def clean(self) -> None:
         """The weights are published: drop the checkpoints."""
         if self.checkpoints:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+def write_losses(path: Path, points: Sequence[tuple[int, float]]) -> None:
+    """A loss curve as CSV with columns `step,loss`."""
+    with atomic(path) as temporary, temporary.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("step", "loss"))
+        rows.writerows(points)
 
 
 def train_stage(
@@ -61,14 +67,12 @@ def train_stage(
     seed: int,
 ) -> Curve:
     """Train as a section says, showing progress; resumes where a killed run of it was."""
-    import torch
     from transformers import TrainerCallback
 
     from leafe.training.checkpoint import last_whole
     from leafe.training.trainer import TrainSettings, train
 
-    if stage.params.run.threads:
-        torch.set_num_threads(stage.params.run.threads)
+    use_threads(stage.params)
 
     class Show(TrainerCallback):
         loss = ""

@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leafe import layout
-from leafe.chain import BASE
 from leafe.chat import read_prompts
 from leafe.env import Environment, Teacher
 from leafe.envs import make_environment
 from leafe.errors import BadInput, show_value
+from leafe.layout import BASE
 from leafe.lessons import render, words
 from leafe.params import PARAMS_FILE
 from leafe.probe import probe

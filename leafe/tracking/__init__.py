@@ -1,4 +1,4 @@
-"""MLflow: one run per pipeline run, a child per iteration; figures come from what stages left.
+"""MLflow: a run per method of a pipeline run, a child per iteration, from what stages left.
 
 Tracking never fails and never holds up the work that it shows: an attempt has a few seconds, the
 first that fails is one line on stderr, and the end of the run makes up for what was missed.
@@ -10,17 +10,19 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 from urllib.parse import quote
 
 from leafe.commit import git_commit
+from leafe.layout import LEAFE
 from leafe.params import PARAMS_FILE, load_params
-from leafe.tracking.figures import read_figures, split_name, stages_until
+from leafe.planning import split_name, stages_until
+from leafe.tracking.figures import read_figures
 from leafe.tracking.runs import Runs
 from leafe.tracking.store import in_turn, tracking_uri
 
-__all__ = ["PipelineRun", "log_alone", "tracking_uri"]
+__all__ = ["PipelineRun", "log_alone", "log_comparison", "tracking_uri"]
 
 LOCAL_UI = "http://127.0.0.1:5000"
 """Where `mlflow ui` serves by default."""
@@ -31,7 +33,9 @@ class PipelineRun:
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self._runs: Runs | None = None
+        self._methods = load_params(check_plan=False).methods or [LEAFE]
+        self._runs: dict[str, Runs] = {}
+        """By method; the first has what all share."""
         self._told: dict[str, tuple[bool, float | None]] = {}
         self._due: list[str] = []  # told, but not shown yet
         self._connected = self._failed = self._warned = False
@@ -57,22 +61,25 @@ class PipelineRun:
         self._failed = False  # one more chance, for what was missed
         for stage in tuple(self._due):
             self._show(stage, locked=True)
-        self._attempt(lambda runs: runs.end(status))
+        self._attempt(lambda runs: end_all(runs, status))
 
     def compare_link(self, server: str | None = None) -> str:
         """The page that overlays the Pass@k curves of all iterations; empty if nothing is shown."""
-        if self._runs is None or not self._runs.children:
+        children = self._children()
+        if not children:
             return ""
         store = tracking_uri()
         server = server or (store if store.startswith("http") else LOCAL_UI)
-        query = {
-            "runs": list(self._runs.children.values()),
-            "metric": "eval/pass_at_k",
-            "experiments": [self._runs.experiment],
-            "plot_metric_keys": ["eval/pass_at_k"],
-        }
-        values = (f"{name}={quote(json.dumps(value), safe='')}" for name, value in query.items())
-        return f"{server}/#/metric?{'&'.join(values)}&x_axis=step&workflowType=machine_learning"
+        experiment = self._runs[self._methods[0]].experiment
+        return curves_link(server, experiment, children, "eval/pass_at_k")
+
+    def _children(self) -> list[str]:
+        """The runs to compare: every iteration of one method, or the last one of each method."""
+        of_method = [list(runs.children.values()) for runs in self._runs.values()]
+        if len(of_method) == 1:
+            return of_method[0]
+        base = [children[0] for children in of_method[:1] if children]
+        return base + [children[-1] for children in of_method if children]
 
     def _tell(self, stage: str, executed: bool, seconds: float | None) -> None:
         self._told[stage] = (executed, seconds)
@@ -89,20 +96,24 @@ class PipelineRun:
             self._warn(f"{stage} cannot be shown: {type(error).__name__} {error}")
             return
 
-        def log(runs: Runs) -> None:
-            began_anew = runs.log(figures, executed=executed, seconds=seconds)
+        def log(runs: Mapping[str, Runs]) -> None:
+            owner = figures.method or self._methods[0]
+            began_anew = runs[owner].log(figures, executed=executed, seconds=seconds)
+            if figures.method is None:
+                for method in self._methods[1:]:
+                    runs[method].log_learning(figures)
             due = self._told if began_anew else self._due
             self._due = [other for other in due if other != stage]
 
         self._attempt(log)
 
-    def _attempt(self, work: Callable[[Runs], None]) -> None:
+    def _attempt(self, work: Callable[[Mapping[str, Runs]], None]) -> None:
         if self._failed:
             return
 
         def connected() -> None:
-            if self._runs is None or not self._connected:
-                self._runs = Runs(self._key)
+            if not self._connected:
+                self._runs = {method: Runs(self._key, method) for method in self._methods}
             self._connected = True
             work(self._runs)
 
@@ -127,14 +138,49 @@ class PipelineRun:
         """
         self._tell(stage, True, None)
         self._show(stage, locked=False)
-        if split_name(stage)[0] != "evaluate":
+        if split_name(stage).kind != "evaluate":
             return
-        for earlier in stages_until(load_params(check_plan=False), stage):
+        params = load_params(check_plan=False)
+        for earlier in stages_until(stage, params.iterations, params.waves):
             if earlier not in self._told:
                 self._tell(earlier, False, None)
                 self._show(earlier, locked=True)
-        if self._runs is not None and self._runs.complete():
-            self._attempt(lambda runs: runs.end("FINISHED"))
+        if self._runs and all(runs.complete() for runs in self._runs.values()):
+            self._attempt(lambda runs: end_all(runs, "FINISHED"))
+
+
+def curves_link(server: str, experiment: str, runs: Sequence[str], metric: str) -> str:
+    """MLflow's page that lays a metric's curves over each other, one a run."""
+    query = {
+        "runs": runs,
+        "metric": metric,
+        "experiments": [experiment],
+        "plot_metric_keys": [metric],
+    }
+    values = (f"{name}={quote(json.dumps(value), safe='')}" for name, value in query.items())
+    return f"{server}/#/metric?{'&'.join(values)}&x_axis=step&workflowType=machine_learning"
+
+
+def log_comparison(name: str, told: Mapping[str, Mapping[str, Any]]) -> str:
+    """Show the results of a comparison; returns a line that says where, or what went wrong."""
+    from leafe.tracking import comparisons
+
+    shown: list[tuple[str, list[str]]] = []
+    try:
+        in_turn(lambda: shown.append(comparisons.log_results(name, told)))
+    # As for a pipeline run: tracking stops nothing.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        return f"MLflow: {tracking_uri()} takes no records: {reason}"
+    store = tracking_uri()
+    server = store if store.startswith("http") else LOCAL_UI
+    return f"MLflow: {curves_link(server, *shown[0], comparisons.CURVE)}"
+
+
+def end_all(runs: Mapping[str, Runs], status: str) -> None:
+    """End the runs of all methods."""
+    for one in runs.values():
+        one.end(status)
 
 
 def log_alone(stage: str) -> None:

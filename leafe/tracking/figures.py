@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from leafe import layout
-from leafe.chain import BASE, ROOTS, chain
-from leafe.params import Params
+from leafe.chain import ROOTS
+from leafe.layout import LEAFE
+from leafe.planning import ALTERNATIVES, split_name
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -44,7 +45,9 @@ class Figures:
     """Everything worth showing of one stage."""
 
     name: str
-    """The stage without its iteration: `sft`, `reflect/w1`."""
+    """The stage without its method and iteration: `sft`, `reflect/w1`."""
+    method: str | None
+    """None for what all methods share: the tasks and the base policy."""
     iteration: str | None
     """None for what belongs to no iteration: the tasks."""
     points: Points
@@ -71,47 +74,30 @@ class _Files:
         return [p for p in (self.record, self.metrics, self.loss) if p and p.exists()]
 
 
-def split_name(stage: str) -> tuple[str, str | None, str | None]:
-    """A stage's kind, iteration and wave.
-
-    >>> split_name("reflect@i1-w2"), split_name("evaluate_i0"), split_name("warm_start")
-    (('reflect', 'i1', 'w2'), ('evaluate', 'i0', None), ('warm_start', 'i0', None))
-    """
-    kind, _, entry = stage.replace("evaluate_", "evaluate@", 1).partition("@")
-    iteration, _, wave = entry.partition("-")
-    return kind, iteration or (BASE if kind == "warm_start" else None), wave or None
-
-
-def stages_until(params: Params, last: str) -> list[str]:
-    """The stages that are done once `last`, an evaluation, has run: it and all before it."""
-    done = ["tasks", "warm_start", "evaluate_i0"]
-    waves = chain("waves", params.waves, ROOTS)
-    for i in chain("iterations", params.iterations, BASE):
-        if last in done:
-            break
-        explored = [f"{stage}@{i}-{wave}" for wave in waves for stage in ("reflect", "branch")]
-        done += [f"rollout@{i}", *explored, f"filter@{i}", f"sft@{i}", f"evaluate@{i}"]
-    return done
-
-
-def _files(kind: str, iteration: str, wave: str) -> _Files:
+def _files(kind: str, method: str, iteration: str, wave: str) -> _Files:
     train, test = layout.tasks("train"), layout.tasks("test")
-    examples, roots = layout.examples(iteration), layout.episodes(iteration, ROOTS)
-    looked, branched = layout.reflections(iteration, wave), layout.episodes(iteration, wave)
-    tried, policy = layout.evaluation(iteration), layout.policy(iteration)
+    examples, roots = layout.examples(iteration, method), layout.episodes(iteration, ROOTS, method)
+    looked = layout.reflections(iteration, wave, method)
+    branched = layout.episodes(iteration, wave, method)
+    others = layout.episodes(iteration, ALTERNATIVES, method)
+    tried, policy = layout.evaluation(iteration, method), layout.policy(iteration, method)
+    explored, measured = layout.exploration(iteration, method), layout.metrics(iteration, method)
+    loss = layout.loss(iteration, method)
     made = {
         "tasks": (train.parent, None, None, ((train, "rollout"), (test, "eval"))),
-        "warm_start": (policy, layout.warm_start(), layout.loss(iteration), ()),
+        "warm_start": (policy, layout.warm_start(), loss, ()),
         "rollout": (roots, None, None, ((train, "rollout"), (roots, "rollout"))),
         "reflect": (looked, None, None, ((looked, "rollout"),)),
         "branch": (branched, None, None, ((branched, "rollout"),)),
-        "filter": (examples, layout.exploration(iteration), None, ((examples, "sft"),)),
-        "sft": (policy, None, layout.loss(iteration), ((examples, "sft"),)),
-        "evaluate": (tried, layout.metrics(iteration), None, ((test, "eval"), (tried, "eval"))),
+        "alternatives": (others, None, None, ((others, "rollout"),)),
+        "grpo": (policy, explored, loss, ((train, "rollout"), (roots, "rollout"))),
+        "filter": (examples, explored, None, ((examples, "sft"),)),
+        "sft": (policy, None, loss, ((examples, "sft"),)),
+        "evaluate": (tried, measured, None, ((test, "eval"), (tried, "eval"))),
     }
-    output, metrics, loss, data = made[kind]
-    weights = policy if kind in ("warm_start", "sft") else None
-    return _Files(layout.record(output), metrics, loss, data, weights)
+    output, metrics, losses, data = made[kind]
+    weights = policy if kind in ("warm_start", "sft", "grpo") else None
+    return _Files(layout.record(output), metrics, losses, data, weights)
 
 
 def read_figures(stage: str, *, locked: bool) -> Figures:
@@ -121,8 +107,8 @@ def read_figures(stage: str, *, locked: bool) -> Figures:
     the stage. Otherwise, and where it has none, they are computed as DVC does.
     Raises KeyError for a stage that is not known here, OSError or ValueError for a broken file.
     """
-    kind, iteration, wave = split_name(stage)
-    files = _files(kind, iteration or "", wave or "")
+    kind, method, iteration, wave = split_name(stage)
+    files = _files(kind, method or LEAFE, iteration or "", wave or "")
     found = files.existing()
     points = dict(_points(kind, wave, files))
     hashes = _locked(stage) if locked else {}
@@ -136,6 +122,7 @@ def read_figures(stage: str, *, locked: bool) -> Figures:
     learned = re.compile(r"eval/(pass_at_\d+(_low|_high)?|env_steps_per_task_so_far)")
     return Figures(
         name=f"{kind}/{wave}" if wave else kind,
+        method=method,
         iteration=iteration,
         points=points,
         learning={name: v for (name, _), v in points.items() if learned.fullmatch(name)},
@@ -155,8 +142,9 @@ def _points(kind: str, wave: str | None, files: _Files) -> Iterator[tuple[tuple[
         yield from (((f"{prefix}/{name}", 0), v) for name, v in _numbers(figures))
     if files.metrics and files.metrics.exists():
         figures = json.loads(files.metrics.read_text(encoding="utf-8"))
-        yield from _pass_at_k(prefix, figures, figures.pop("ci95", {}))
-        yield from (((f"{prefix}/{name}", 0), v) for name, v in _numbers(figures))
+        told = "explore" if kind == "grpo" else prefix  # what `filter` tells of other methods
+        yield from _pass_at_k(told, figures, figures.pop("ci95", {}))
+        yield from (((f"{told}/{name}", 0), v) for name, v in _numbers(figures))
     if files.loss and files.loss.exists():
         with files.loss.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):

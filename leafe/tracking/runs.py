@@ -1,4 +1,4 @@
-"""The runs of one pipeline run in MLflow: a parent, and a child per iteration.
+"""The runs of one method of a pipeline run in MLflow: a parent, and a child per iteration.
 
 Run ids are always given, never taken from MLflow's active run, which is per thread and which
 MLFLOW_RUN_ID overrides. Points carry the time of the stage's record, so that the store itself
@@ -14,14 +14,24 @@ from collections.abc import Iterator, Mapping
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from leafe.chain import BASE, chain
+from leafe.chain import chain
 from leafe.commit import git_commit
+from leafe.layout import BASE, entry
 from leafe.params import PARAMS_FILE, load_params
 from leafe.tracking.figures import DataSet, Figures
 from leafe.tracking.store import connect, find_experiment
 
-SHARED = ("leafe.key", "leafe.params", "git_commit", "mlflow.source.git.commit", "dvc_exp")
+SHARED = (
+    "leafe.key",
+    "leafe.method",
+    "leafe.params",
+    "git_commit",
+    "mlflow.source.git.commit",
+    "dvc_exp",
+)
 """Tags that a child has from its parent."""
+DERIVED = {"plan", "curves"}
+"""What of the parameters follows from the others."""
 POINTS_AT_ONCE = 1000
 PARAMS_AT_ONCE = 100
 LONGEST_NAME, LONGEST_VALUE = 250, 6000
@@ -30,8 +40,9 @@ LONGEST_NAME, LONGEST_VALUE = 250, 6000
 class Runs:
     """Raises whatever MLflow or its store raises."""
 
-    def __init__(self, key: str) -> None:
-        self._params = load_params(check_plan=False)
+    def __init__(self, key: str, method: str) -> None:
+        self._method = method
+        self._params = load_params(check_plan=False).of(method)
         self._client = connect()
         self.experiment = find_experiment(self._client, f"leafe-{self._params.env['name']}")
         self._key = key
@@ -66,7 +77,8 @@ class Runs:
 
     def _identity(self) -> dict[str, str]:
         version = hashlib.sha256(PARAMS_FILE.read_bytes()).hexdigest()
-        return {"leafe.key": self._key.replace("'", ""), "leafe.params": version}
+        key = self._key.replace("'", "")
+        return {"leafe.key": key, "leafe.method": self._method, "leafe.params": version}
 
     def _start(self) -> None:
         tags = self._identity()
@@ -75,7 +87,7 @@ class Runs:
         if experiment := os.environ.get("DVC_EXP_NAME"):
             tags["dvc_exp"] = experiment
         self._ids, self._tags = {}, {}
-        name = self._key if len(self._key) <= 30 else self._key[:8]
+        name = entry(self._method, self._key if len(self._key) <= 30 else self._key[:8])
         self._make(None, name, tags | {"iteration": "all"})
 
     def _make(self, iteration: str | None, name: str, tags: dict[str, str]) -> str:
@@ -85,7 +97,7 @@ class Runs:
         self._remember(iteration, run)
         params = [
             Param(name[:LONGEST_NAME], str(value)[:LONGEST_VALUE])
-            for name, value in _flat(self._params.model_dump(mode="json"))
+            for name, value in _flat(self._params.model_dump(mode="json", exclude=DERIVED))
         ]
         for start in range(0, len(params), PARAMS_AT_ONCE):
             some = params[start : start + PARAMS_AT_ONCE]
@@ -102,7 +114,7 @@ class Runs:
         parent = self._ids[None]
         tags = {name: self._tags[parent][name] for name in SHARED if name in self._tags[parent]}
         tags |= {"mlflow.parentRunId": parent, "iteration": str(iteration)}
-        return self._make(iteration, str(iteration), tags)
+        return self._make(iteration, entry(self._method, str(iteration)), tags)
 
     def log(self, figures: Figures, *, executed: bool, seconds: float | None) -> bool:
         """Show a stage's figures once.
@@ -123,10 +135,7 @@ class Runs:
         self._log_policy(run, figures)
         model = self._tags[run].get("leafe.model") if figures.name == "evaluate" else None
         self._log_points(run, points, figures.written, model)
-        if figures.learning:
-            step = self._iterations().index(str(figures.iteration))
-            learning = {(name, step): value for name, value in figures.learning.items()}
-            self._log_points(self._ids[None], learning, figures.written, None)
+        self.log_learning(figures)
         self._log_data(run, figures.data)
         # Last, so that a stage counts as shown only when all of it is.
         state = "executed" if executed else "skipped"
@@ -134,6 +143,13 @@ class Runs:
         if figures.name == "evaluate":
             self._client.set_terminated(run, "FINISHED")
         return shown is not None
+
+    def log_learning(self, figures: Figures) -> None:
+        """Show what the whole run is to show of an iteration; for the base, any method's run."""
+        if figures.learning:
+            step = self._iterations().index(str(figures.iteration))
+            learning = {(name, step): value for name, value in figures.learning.items()}
+            self._log_points(self._ids[None], learning, figures.written, None)
 
     def _log_points(
         self, run: str, points: Mapping[tuple[str, int], float], when: int, model: str | None
@@ -181,7 +197,7 @@ class Runs:
         tags = {"dvc_path": str(path), "dvc_md5": md5, "iteration": str(figures.iteration)}
         model = self._client.create_logged_model(
             self.experiment,
-            name=f"policy-{figures.iteration}",
+            name=f"policy-{entry(self._method, str(figures.iteration))}",
             source_run_id=run,
             # What mlflow.create_external_model does, which would take the client for the tracking
             # URI of the whole process.

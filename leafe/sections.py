@@ -1,0 +1,234 @@
+"""The sections of `params.yaml`, one per stage: every key with its bounds and its meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from leafe.errors import NAME
+
+Name = Annotated[str, Field(pattern=NAME, max_length=40)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Several = Annotated[int, Field(ge=1, le=10_000)]
+"""Of things that are in memory side by side."""
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A section of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Run(Section):
+    """What holds for the whole pipeline."""
+
+    seed: int = Field(ge=0, le=2**31 - 1)
+    """All randomness follows from it."""
+    threads: int = Field(ge=0, le=1024)
+    """CPU threads for torch; 0 leaves it to torch."""
+
+
+class Model(Section):
+    """The base model: given, or made small and from nothing by `warm_start`."""
+
+    path: str | None
+    """Folder of a transformers checkpoint (safetensors) to start from; null makes a small one."""
+    hidden: Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
+    layers: Annotated[int, Field(ge=1, le=64)]
+    heads: Annotated[int, Field(ge=1, le=64)]
+    context: Annotated[int, Field(ge=64, le=32768)]
+    """Tokens."""
+    vocabulary: Annotated[int, Field(ge=300, le=65536)]
+    prompts: Literal["short", "full"]
+    """`short` for the small model, which knows its desk; `full` explains everything."""
+
+    @model_validator(mode="after")
+    def _whole_heads(self) -> Self:
+        # 32 wide or a multiple: what every engine has kernels for; others fail much later.
+        if self.hidden % (32 * self.heads):
+            raise ValueError(
+                f"hidden is {self.hidden}; it must be a multiple of 32 times heads,"
+                f" here of 32 * {self.heads} = {32 * self.heads}"
+            )
+        return self
+
+
+class Training(Section):
+    """Supervised training, for `warm_start` and `sft` alike."""
+
+    steps: Count
+    batch: Count
+    """Sequences per step."""
+    learning_rate: Positive
+    warmup: Annotated[int, Field(ge=0)]
+    """Steps."""
+    weight_decay: Weight
+    save_every: Count
+    """Steps between the checkpoints that a killed stage resumes from."""
+
+
+class WarmStart(Training):
+    """How the small base model is made, and measured."""
+
+    lessons: Count
+    """Lessons on other worlds to learn from."""
+    reading: Share
+    """Weight of an environment token in the loss, an action token weighing 1: a model that
+    starts from nothing must learn to read too."""
+    probe_tasks: Count
+    """Tasks of an unseen world on which the base is measured."""
+
+
+class EngineParams(Section):
+    """What draws the tokens."""
+
+    name: Literal["transformers", "scripted"]
+    rows: Several
+    """Requests under way at a time."""
+    script: str | None
+    """Rules for the scripted engine; null otherwise."""
+
+    @model_validator(mode="after")
+    def _has_script(self) -> Self:
+        if self.name == "scripted" and self.script is None:
+            raise ValueError("script is null; the scripted engine needs the path of a script")
+        return self
+
+
+class SamplingParams(Section):
+    """How actions and reflections are drawn."""
+
+    temperature: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+    action_tokens: Count
+    reflection_tokens: Count
+
+
+class Rollout(Section):
+    """The root episodes, and what an iteration may spend."""
+
+    samples: Several
+    """Root episodes per task."""
+    max_attempts: Several
+    """Episodes per task and iteration, roots and branches."""
+    max_steps: Count
+    """New environment steps per task and iteration."""
+
+    @model_validator(mode="after")
+    def _affordable(self) -> Self:
+        if self.samples > self.max_attempts:
+            raise ValueError(
+                f"samples is {self.samples}; it must be at most rollout.max_attempts,"
+                f" which is {self.max_attempts}"
+            )
+        return self
+
+
+class Reflect(Section):
+    """When to look back."""
+
+    every: Annotated[int, Field(ge=0)]
+    """K: also every K steps; 0 reflects at failed ends only."""
+
+
+class Branch(Section):
+    """How to try again."""
+
+    per_reflection: Several
+    """Branches from each (tau, e)."""
+
+
+class Filter(Section):
+    """What is learned from."""
+
+    counterfactual: Literal["revised_action", "continuation"]
+    """Learn a'_tau alone, or the whole corrected sub-trajectory."""
+    max_per_task: Count
+    """Examples of one set that a task may give."""
+
+
+class Sft(Training):
+    """Distilling the corrections."""
+
+    beta: Weight
+    """Weight of the rehearsal term: L = L_cf + beta L_reh. Episodes that succeeded in spite of an
+    error rehearse the error too."""
+
+
+class EarlyExperience(Section):
+    """The baseline of arXiv 2510.08558: its exploration, and the weights of its sets in `sft`."""
+
+    per_step: Several
+    """K: other actions tried at each step of an episode that succeeded."""
+    world_model: Weight
+    """Of implicit world modelling: what the environment says to such an action."""
+    self_reflection: Weight
+    """Of the rationale, and then the action that succeeded."""
+
+
+class Grpo(Section):
+    """The baseline of arXiv 2402.03300: rounds of fresh episodes, and updates on them."""
+
+    group: Annotated[int, Field(ge=2, le=10_000)]
+    """G: episodes per task, whose mean reward is the baseline."""
+    tasks: Several
+    """Tasks per round."""
+    epochs: Several
+    """Passes over the episodes of a round."""
+    batch: Count
+    """Episodes per update."""
+    learning_rate: Positive
+    weight_decay: Weight
+    clip: Annotated[float, Field(gt=0, lt=1)]
+    """epsilon: how far an action's probability may move in a round and still be pushed on."""
+    kl: Weight
+    """Weight of the divergence from the base policy; 0 leaves it out."""
+
+
+class Evaluate(Section):
+    """Measuring a policy."""
+
+    samples: Several
+    """Episodes per held-out task."""
+
+
+class Iteration(Section):
+    """One round of explore, filter, train."""
+
+    prev: Name
+    """The iteration whose policy explores."""
+
+
+class Wave(Section):
+    """One depth of the breadth-first exploration."""
+
+    prev: Name
+    """The wave whose episodes are reflected on."""
+
+
+class Planned(Section):
+    """An iteration of a method, or a wave of one, spelled out for DVC."""
+
+    method: Name
+    iteration: Name
+    policy: Name
+    """The iteration whose policy explores."""
+    home: Name
+    """The method whose folder has that policy."""
+    wave: Name | None = None
+    prev: Name | None = None
+    """The wave before."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_has_not(self, dump: SerializerFunctionWrapHandler) -> dict[str, str]:
+        return {name: value for name, value in dump(self).items() if value is not None}
