@@ -159,7 +159,7 @@ def run(name: str | None) -> None:
         if comparison.by:
             say(f"\n{group}")
         console.print(as_table(figures), soft_wrap=True)
-    say(f"Figures: metrics/{name}.json, pictures: plots/{name}*.svg")
+    say(f"Figures: metrics/{name}.json, picture: plots/{name}.svg")
 
 
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> int:

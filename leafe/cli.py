@@ -54,6 +54,21 @@ def run() -> None:
     become("flows.pipeline")
 
 
+@command
+def compare(
+    name: Annotated[
+        str | None, typer.Argument(help="A comparison of comparisons.yaml; the first, if none.")
+    ] = None,
+) -> None:
+    """Run methods side by side on a grid of parameters, and show the figures.
+
+    Interrupt it with Ctrl-C and run it again: it goes on from there.
+
+    Example: [bold]leafe compare[/]
+    """
+    become("flows.comparison", *([name] if name else []))
+
+
 STAGES = sorted(
     path.stem
     for path in (Path(__file__).parent / "stages").glob("*.py")

@@ -173,36 +173,40 @@ def _read(path: Path) -> dict[str, Any]:
 def write_results(
     name: str, comparison: Comparison, folders: Mapping[str, Path]
 ) -> dict[str, dict[str, Any]]:
-    """Write the figures and the pictures of a comparison; returns the figures by group."""
-    from leafe.comparison_plot import draw
+    """Write the figures and the picture of a comparison; returns the figures by group."""
+    from leafe.comparison_plot import draw, draw_groups
 
     told = {
         group: figures(read_group(comparison, {p.name: folders[p.name] for p in points}))
         for group, points in comparison.groups().items()
     }
-    alone = len(told) == 1 and not comparison.by
-    for group, one in told.items():
-        picture = Path("plots") / (f"{name}.svg" if alone else f"{name}.{group}.svg")
-        draw(*_lines(one), picture)
-    write_json(Path("metrics") / f"{name}.json", next(iter(told.values())) if alone else told)
+    picture, numbers = Path("plots") / f"{name}.svg", Path("metrics") / f"{name}.json"
+    if comparison.by:
+        draw_groups({group: _curves(one) for group, one in told.items()}, picture)
+        write_json(numbers, told)
+    else:
+        (one,) = told.values()
+        draw(_curves(one), _spent(one), picture)
+        write_json(numbers, one)
     return told
 
 
-def _lines(
-    told: Mapping[str, Any],
-) -> tuple[dict[str, dict[int, Estimate]], dict[str, list[tuple[float, Estimate]]]]:
-    """What the two panels of the picture show."""
-    curves = {
+def _curves(told: Mapping[str, Any]) -> dict[str, dict[int, Estimate]]:
+    """Method -> k -> Pass@k."""
+    return {
         method: {int(at.rpartition("_")[2]): Estimate(*e.values()) for at, e in curve.items()}
         for method, curve in told["methods"].items()
     }
-    start = (0.0, curves[THE_BASE][1])
-    spent = {
+
+
+def _spent(told: Mapping[str, Any]) -> dict[str, list[tuple[float, Estimate]]]:
+    """Method -> (environment steps per task so far, Pass@1), from the base policy on."""
+    start = (0.0, _curves(told)[THE_BASE][1])
+    return {
         method: [start]
         + [(p["env_steps_per_task"], Estimate(*p["pass_at_1"].values())) for p in points]
         for method, points in told["learning"].items()
     }
-    return curves, spent
 
 
 def table(told: Mapping[str, Any]) -> list[list[str]]:
@@ -210,7 +214,7 @@ def table(told: Mapping[str, Any]) -> list[list[str]]:
     from leafe.results import show_estimate
 
     ks = [at for at in ("pass_at_1", "pass_at_8", "pass_at_32") if at in told["methods"][THE_BASE]]
-    ends = [ks[0], ks[-1]] if len(ks) > 1 else ks
+    ends = [ks[0], ks[-1]] if told["differences"] else []
     heading = ["method", *(_label(at) for at in ks), *(f"LEAFE - it, {_label(at)}" for at in ends)]
     heading += ["steps", "first-action entropy", "tasks lost", "gained"]
     body = []

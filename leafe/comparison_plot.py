@@ -5,7 +5,8 @@ Equal figures give equal bytes. Knows nothing about where the figures come from.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,18 +84,40 @@ def draw(
     training task so far, Pass@1), the first of them the base's at 0 steps. Undefined points are
     left out. Raises ValueError for a method that `LINES` does not have.
     """
-    unknown = (curves.keys() | spent.keys()) - LINES.keys()
-    if unknown:
+    with _picture(curves.keys() | spent.keys(), path, describe(curves)) as (left, right):
+        _draw_curves(left, curves)
+        _draw_spent(right, spent, curves.get("base", {}).get(1))
+
+
+def draw_groups(groups: Mapping[str, Mapping[str, Mapping[int, Estimate]]], path: Path) -> None:
+    """Write, as SVG, Pass@1 and Pass@k at the largest k of each method, group by group.
+
+    `groups` is group -> method -> k -> Pass@k. Raises ValueError as `draw` does.
+    """
+    methods = {method for curves in groups.values() for method in curves}
+    said = " ".join(f"{group}: {describe(curves)}" for group, curves in groups.items())
+    last = max(k for curves in groups.values() for curve in curves.values() for k in curve)
+    with _picture(methods, path, said) as panels:
+        for axes, k in zip(panels, (1, last), strict=True):
+            for name in _in_order(methods):
+                points = [(float(n), curves[name][k]) for n, curves in enumerate(groups.values())]
+                _draw_line(axes, name, points)
+            axes.set_xticks(range(len(groups)), [group.replace(",", "\n") for group in groups])
+            axes.set(title=f"Pass@{k} on held-out tasks", ylabel=f"Pass@{k}", ylim=(0, 1))
+            axes.tick_params(labelleft=True)
+
+
+@contextmanager
+def _picture(methods: Set[str], path: Path, said: str) -> Iterator[tuple[Axes, Axes]]:
+    """Two panels to draw on, and under them the legend; then the file."""
+    if unknown := methods - LINES.keys():
         raise ValueError(f"no line for the methods {sorted(unknown)}; add them to LINES")
     with style.context(["default", STYLE]):  # "default": no matplotlibrc of this machine
         figure = Figure(figsize=(9.2, 4.6), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
-        _draw_curves(left, curves)
-        _draw_spent(right, spent, curves.get("base", {}).get(1))
-        figure.legend(
-            handles=_legend(curves.keys() | spent.keys()), loc="outside lower center", ncols=4
-        )
-        about = {"Title": "Comparison of methods", "Description": describe(curves)}
+        yield left, right
+        figure.legend(handles=_legend(methods), loc="outside lower center", ncols=4)
+        about = {"Title": "Comparison of methods", "Description": said}
         with atomic(path) as temporary:
             figure.savefig(
                 temporary, format="svg", metadata={**about, "Date": None, "Creator": None}

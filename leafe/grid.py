@@ -7,6 +7,7 @@ from the same base policy, on the same tasks, with the same seed.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -43,12 +44,19 @@ class Point:
 
     @property
     def name(self) -> str:
-        """For people and for folders.
+        """For people and for folders: keys without their sections, unless that is ambiguous.
 
         >>> Point({"env.rulebook": 7, "run.seed": 1}).name
         'rulebook=7,seed=1'
+        >>> Point({"sft.steps": 7, "warm_start.steps": 1}).name
+        'sft.steps=7,warm_start.steps=1'
         """
-        parts = (f"{key.rpartition('.')[2]}={value}" for key, value in self.settings.items())
+        last = {key: key.rpartition(".")[2] for key in self.settings}
+        often = Counter(last.values())
+        parts = (
+            f"{last[key] if often[last[key]] == 1 else key}={value}"
+            for key, value in self.settings.items()
+        )
         return ",".join(parts) or "all"
 
 

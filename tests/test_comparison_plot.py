@@ -10,7 +10,7 @@ import matplotlib
 import pytest
 from matplotlib.colors import to_rgb
 
-from leafe.comparison_plot import LINES, draw
+from leafe.comparison_plot import LINES, draw, draw_groups
 from leafe.pass_at_k import Estimate
 
 KS = (1, 2, 4, 8)
@@ -76,6 +76,18 @@ def test_a_method_without_a_line_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no line for the methods \['mine'\]"):
         draw({"mine": CURVES["leafe"]}, {}, tmp_path / "a.svg")
     assert not [*tmp_path.iterdir()]
+
+
+def test_groups_lie_side_by_side_with_their_names_and_the_smallest_and_largest_k(
+    tmp_path: Path,
+) -> None:
+    groups = {"feedback=what": CURVES, "feedback=nothing": {**CURVES, "grpo": CURVES["base"]}}
+    draw_groups(groups, tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    for words in ("feedback=what", "feedback=nothing", "Pass@1 on held-out", "Pass@8 on held-out"):
+        assert f"<!-- {words}" in text
+    draw_groups(groups, tmp_path / "b.svg")
+    assert text == (tmp_path / "b.svg").read_text()
 
 
 def test_no_two_methods_are_told_apart_by_colour_alone() -> None:
