@@ -145,7 +145,8 @@ def tree(
     console = Console()
     if task is None:
         console.print(treeview.list_tasks(explored))
-        console.print(f"Explored by {name}. One of them: leafe tree TASK --iteration {name}")
+        whose = "" if method == LEAFE else f" --method {method}"
+        console.print(f"Explored by {name}. One of them: leafe tree TASK --iteration {name}{whose}")
     else:
         console.print(treeview.draw(explored, treeview.find_task(explored, task)))
 

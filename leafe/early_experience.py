@@ -84,9 +84,12 @@ def self_reflection(
     if reflection is None or reflection.verdict.rollback_step != step:
         return
     parent = tree.lineage(episode)[-2]
+    succeeded = parent.steps[step].token_ids
+    if succeeded[-1:] != (chat.stop_id,):  # it was cut off: nobody shall learn to end like that
+        return
     first = tree.first_observation(episode)
     ids, _ = chat.history(first, parent.steps[:step], notes={})
-    answer = chat.encode_thought(reflection.verdict.experience or "") + parent.steps[step].token_ids
+    answer = chat.encode_thought(reflection.verdict.experience or "") + succeeded
     yield Example(
         episode.task_id,
         parent.id,

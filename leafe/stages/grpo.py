@@ -63,9 +63,11 @@ def main(
     check_engine(stage.params)
     tasks = read_tasks(train)
     check_trained_on({task.id for task in tasks}, tasks, read_tasks(test), str(train))
-    done = Rounds(stage, weights, base, iteration).run(tasks, out)
+    rounds = Rounds(stage, weights, base, iteration)
+    done = rounds.run(tasks)
     episodes = [episode_of(row) for unit in done.values() for row in unit["episodes"]]
     refuse_if_all_failed(stage, failures(episodes), "episodes")
+    rounds.publish(out)
     write_episodes(layout.episodes(iteration, ROOTS, method), episodes)
     spent = figures(episodes, (), len(tasks), stage.params.rollout.max_steps)
     write_json(layout.exploration(iteration, method), spent)
@@ -74,7 +76,7 @@ def main(
     stage.figures |= {name: value for name, value in last_round(done).items() if value == value}
     stage.publish_record(len(episodes), len(episodes) - rejected.total(), rejected)
     finish_journal(stage)
-    shutil.rmtree(checkpoints(stage), ignore_errors=True)
+    shutil.rmtree(checkpoints(stage).parent, ignore_errors=True)  # of other parameters, too
     print(
         f"policy {entry(method, iteration)} in {out}: {len(done)} rounds, {len(episodes)} episodes"
     )
@@ -109,7 +111,15 @@ def losses(done: Mapping[str, Any]) -> Iterator[tuple[int, float]]:
 def last_round(done: Mapping[str, Any]) -> dict[str, float]:
     """The figures of the last round that had something to learn from; empty if none had."""
     told = [unit["figures"] for unit in done.values() if unit["figures"]["steps"]]
-    return dict(told[-1]) if told else {}
+    named = {"loss": "final_loss"}  # the curve is called loss
+    return {named.get(name, name): value for name, value in told[-1].items()} if told else {}
+
+
+def can_go_on(journal: Journal, folder: Path) -> bool:
+    """Whether a journal has its rounds without a gap, and there is the state after the last."""
+    numbers = [str(n) for n in range(1, len(journal.done) + 1)]
+    state = folder / f"{len(numbers)}.safetensors"
+    return list(journal.done) == numbers and (not numbers or state.exists())
 
 
 class Rounds:
@@ -136,15 +146,16 @@ class Rounds:
         reference = load_model(base) if params.grpo.kl else None
         self._learner = PolicyGradient(self._model, reference, settings)
 
-    def run(self, tasks: list[Task], out: Path) -> dict[str, Any]:
-        """Do every round once, journalled, and publish the policy; number -> what it gave."""
-        from leafe.training.checkpoint import load_tokenizer, save_policy
-
+    def run(self, tasks: list[Task]) -> dict[str, Any]:
+        """Do every round once, journalled; number -> what it gave."""
         stage, folder = self._stage, checkpoints(self._stage)
         seed = seed_from(stage.params.run.seed, stage.name)
         order = random.Random(seed).sample(tasks, len(tasks))
         size = self._params.tasks
         parts = [order[at : at + size] for at in range(0, len(order), size)]
+        with Journal(stage.name, stage.fingerprint) as journal:
+            if not can_go_on(journal, folder):
+                journal.forget()
         with Journal(stage.name, stage.fingerprint) as journal:
             already = len(journal.done)
             if already:
@@ -157,8 +168,13 @@ class Rounds:
                     journal.add(str(number), unit)
                     (folder / f"{number - 1}.safetensors").unlink(missing_ok=True)
                     progress.advance(f"loss {unit['figures']['loss']:.3f}")
-            save_policy(self._model, load_tokenizer(self._weights), out)
             return dict(journal.done)
+
+    def publish(self, out: Path) -> None:
+        """Write the policy as it is after the last round."""
+        from leafe.training.checkpoint import load_tokenizer, save_policy
+
+        save_policy(self._model, load_tokenizer(self._weights), out)
 
     def _round(self, number: int, tasks: list[Task], seed: int) -> dict[str, Any]:
         agent = replace(self._agent, policy=f"{self._agent.policy}+{number - 1}")

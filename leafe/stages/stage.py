@@ -30,7 +30,7 @@ from leafe.command import guarded
 from leafe.commit import git_commit
 from leafe.errors import BadInput, did_you_mean, show_value
 from leafe.journal import Journal
-from leafe.layout import BASE, LEAFE
+from leafe.layout import BASE
 from leafe.lock import hold
 from leafe.method import METHODS
 from leafe.params import PARAMS_FILE, Params, load_params
@@ -59,13 +59,14 @@ class Stage:
     """Where its record goes."""
     figures: dict[str, float] = field(default_factory=dict)
     """What it measured, for MLflow."""
-    method: str = LEAFE
-    """Whose stage it is; its overrides are in `params`."""
+    method: str | None = None
+    """Whose stage it is, its overrides in `params`; None for what all methods share."""
     params: Params = field(init=False)
 
     def __post_init__(self) -> None:
         """Keep other processes from running this stage here; BadInput where one does."""
-        self.params = load_params().of(self.method)
+        params = load_params()
+        self.params = params if self.method is None else params.of(self.method)
         check_writable()
         self._lock = hold(LOCKS / f"{self.name.replace('@', '-')}.lock", self.name)
 
@@ -230,7 +231,6 @@ def run(main: Callable[..., None]) -> NoReturn:
 
 def check_names(params: Params, options: Mapping[str, str | None]) -> None:
     """BadInput where an option names what `params.yaml` does not have, or a wrong predecessor."""
-    method = options.get("method") or LEAFE
     iterations = [BASE, *params.iterations]
     known = {"method": [*METHODS], "iteration": iterations, "policy": iterations}
     if "wave" in options:
@@ -244,12 +244,12 @@ def check_names(params: Params, options: Mapping[str, str | None]) -> None:
                 f"--{option} is {show_value(name)}, which {_holder(option)} does not have;"
                 f" {did_you_mean(name, allowed)}"
             )
-    if method not in params.overrides:
+    iteration, method = options.get("iteration"), options.get("method")
+    if iteration in params.iterations and method not in params.overrides:
         raise BadInput(
             f"{PARAMS_FILE}: overrides.{method} is missing; it must be a mapping, {{}} if the"
             " method sets nothing otherwise"
         )
-    iteration = options.get("iteration")
     before = "policy" if "policy" in options else "prev"
     if iteration in params.iterations and options.get(before) != params.iterations[iteration].prev:
         raise BadInput(

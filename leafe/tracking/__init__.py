@@ -96,8 +96,10 @@ class PipelineRun:
             self._warn(f"{stage} cannot be shown: {type(error).__name__} {error}")
             return
 
-        def log(runs: Mapping[str, Runs]) -> None:
+        def log(runs: dict[str, Runs]) -> None:
             owner = figures.method or self._methods[0]
+            if owner not in runs:  # a stage run by itself, of a method that is not in `methods`
+                runs[owner] = Runs(self._key, owner)
             began_anew = runs[owner].log(figures, executed=executed, seconds=seconds)
             if figures.method is None:
                 for method in self._methods[1:]:
@@ -107,7 +109,7 @@ class PipelineRun:
 
         self._attempt(log)
 
-    def _attempt(self, work: Callable[[Mapping[str, Runs]], None]) -> None:
+    def _attempt(self, work: Callable[[dict[str, Runs]], None]) -> None:
         if self._failed:
             return
 
