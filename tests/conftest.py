@@ -80,6 +80,8 @@ TINY: dict[str, dict[str, Any]] = {
     "warm_start": {"probe_tasks": 4},
     "engine": {"name": "scripted", "script": "script.yaml"},
     "sft": {"steps": 4, "batch": 4, "save_every": 2, "warmup": 1},
+    "early_experience": {"per_step": 2},
+    "grpo": {"group": 4, "tasks": 4, "epochs": 1, "batch": 8},
     "evaluate": {"samples": 4},
 }
 
@@ -129,6 +131,15 @@ def change_params(folder: Path, **sections: dict[str, Any]) -> None:
     for section, values in sections.items():
         params[section] |= values
     write_params(folder, params)
+
+
+@pytest.fixture(scope="session")
+def five_methods(tmp_path_factory: pytest.TempPathFactory, policy_dir: Path) -> tuple[Path, str]:
+    """A workspace in which DVC has run five methods, and what it said; to be left as it is."""
+    from five_methods import run_five_methods
+
+    folder = tmp_path_factory.mktemp("methods") / "project"
+    return folder, run_five_methods(folder, policy_dir)
 
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]

@@ -54,6 +54,7 @@ def leave_pipeline(methods: tuple[str, ...] = (LEAFE,)) -> None:
     """
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["methods"] = [*methods]
+    params["overrides"]["grpo"] = {"rollout": {"samples": 2}}
     params["iterations"] = {"i1": {"prev": "i0"}, "i2": {"prev": "i1"}}
     params["waves"] = {"w1": {"prev": "w0"}}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

@@ -39,15 +39,19 @@ WAVE = ("--iteration", "i1", "--policy", "i0", "--wave", "w1", "--prev", "w0")
 REFLECT, BRANCH = ("reflect", *WAVE), ("branch", *WAVE)
 EVALUATE = ("evaluate", "--iteration", "i0")
 SFT = ("sft", "--iteration", "i1", "--policy", "i0")
+GRPO = ("grpo", "--method", "grpo", "--iteration", "i1", "--policy", "i0")
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
-        *(f"leafe.stages.{name}" for name in ("rollout", "reflect", "branch", "evaluate", "sft")),
+        *(f"leafe.stages.{name}" for name in ("rollout", "reflect", "branch", "evaluate")),
+        *(f"leafe.stages.{name}" for name in ("alternatives", "filter", "sft", "grpo")),
         "leafe.engines.scripted",
+        "leafe.engines.transformers",
         "leafe.envs.desk",
         "leafe.stages.training",
         "leafe.training.trainer",
+        "leafe.training.policy_gradient",
         "transformers.models.llama.modeling_llama",
         "pandas",
         "pyarrow.dataset",

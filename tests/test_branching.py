@@ -109,6 +109,41 @@ def test_without_experience_the_note_is_left_out_but_tau_is_the_same(agent: Agen
     assert not any("Note:" in text for text in texts)
 
 
+def test_without_experience_no_prompt_of_any_wave_has_a_note(agent: Agent) -> None:
+    silent = Player(agent.engine.tokenizer, agent.engine.act)  # type: ignore[attr-defined]
+    tasks = agent.environment.tasks("train")[:20]
+    made = explore(replace(agent, engine=silent), tasks, waves=3, with_experience=False)
+    assert any(len(made.tree.revisions(e)) > 1 for e in branches(made)), "branches of branches"
+    assert all(made.tree.notes(e) == {} for e in branches(made))
+    taus = {(r.episode_id, r.verdict.rollback_step) for r in made.reflections}
+    assert {(e.parent, e.rollback_step) for e in branches(made)} <= taus
+    texts = [silent.tokenizer.decode(list(prompt)) for prompt in silent.prompts]
+    assert not any("Note:" in text for text in texts)
+
+
+def test_a_restart_has_the_note_in_view_from_the_first_step_and_replays_nothing(
+    agent: Agent,
+) -> None:
+    player = Player(agent.engine.tokenizer, agent.engine.act)  # type: ignore[attr-defined]
+    tasks = agent.environment.tasks("train")[:20]
+    made = explore(replace(agent, engine=player), tasks, waves=3, rolls_back=False)
+    notes = {r.episode_id: r.verdict.experience for r in made.reflections}
+    later = [r for r in made.reflections if (r.verdict.rollback_step or 0) > 0]
+    assert len(later) > 5, "verdicts that would go back to a later step"
+    seen = {tuple(prompt) for prompt in player.prompts}
+    for episode in branches(made):
+        note = notes[str(episode.parent)]
+        assert (episode.rollback_step, episode.replayed_steps) == (0, 0)
+        assert made.tree.notes(episode) == {0: note}, "of its parent's notes none is left"
+        assert made.tree.path(episode) == episode.steps
+        first = made.tree.first_observation(episode)
+        for t in range(len(episode.steps)):
+            prompt, _ = agent.chat.history(first, episode.steps[:t], {0: str(note)})
+            assert tuple(prompt) in seen
+    corrections = [e for e in candidates(made.tree, agent.chat, "continuation") if e.step == 0]
+    assert corrections, "the whole attempt is the correction"
+
+
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_every_k_steps_the_policy_looks_back_once(agent: Agent, every: int) -> None:
     made = explore(agent, agent.environment.tasks("train")[:10], waves=2, every=every)

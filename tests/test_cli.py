@@ -176,7 +176,7 @@ def test_outside_a_project_every_command_says_where_to_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for command in ("run", "plan", "results", "tree", "play", "stage tasks"):
+    for command in ("run", "compare", "plan", "results", "tree", "play", "stage tasks"):
         result = leafe(*command.split())
         assert result.exit_code == 2
         assert "params.yaml does not exist; run this in the folder of the project" in result.stderr
@@ -185,7 +185,7 @@ def test_outside_a_project_every_command_says_where_to_go(
 
 def test_every_command_has_a_help_text_with_an_example() -> None:
     names = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert sorted(names) == ["plan", "play", "results", "run", "stage", "tree"]
+    assert sorted(names) == ["compare", "plan", "play", "results", "run", "stage", "tree"]
     for name in names:
         result = leafe(name, "--help")
         assert result.exit_code == 0

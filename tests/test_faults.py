@@ -268,7 +268,7 @@ FULL = [
 def test_a_full_disk_is_told_in_a_sentence_and_resumed_from(
     fresh: Path, stage: tuple[str, ...], where: str, size: str
 ) -> None:
-    write_examples(fresh / "data/leafe/i1/examples.parquet", examples())
+    write_examples(fresh / "data/leafe/i1/examples.parquet", examples(fresh))
     peaceful = shutil.copytree(fresh, fresh.parent / "peaceful")
     complete(peaceful, stage)
     disk = fresh / where

@@ -98,7 +98,7 @@ def finish_disturbed(program: Program) -> None:
     lock = zc.lockfile.LockFile(str(program.cwd / ".dvc/tmp/lock"))
     program.wait_for("another dvc command holds the project")
     lock.close()
-    program.wait_for(r"^> python -m leafe.stages.evaluate --iteration i1")
+    program.wait_for(r"^> python -m leafe.stages.evaluate --method leafe --iteration i1")
     program.wait_for_process("leafe.stages").kill()
     assert program.end() == 0, program.text
 

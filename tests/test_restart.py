@@ -31,7 +31,7 @@ from staging import (
 )
 
 from leafe.example import Example, TrainingSet
-from leafe.store import write_examples
+from leafe.store import read_tasks, write_examples
 
 PARTS = {
     ROLLOUT: "data/leafe/i1/tree/w0/episodes",
@@ -127,13 +127,15 @@ def test_a_stage_killed_anywhere_ends_with_the_same_bytes(fresh: Path, undisturb
     assert hashes(fresh) == hashes(undisturbed)
 
 
-def examples() -> list[Example]:
+def examples(folder: Path) -> list[Example]:
+    """Forty examples that are said to be about a training task."""
     rng = random.Random(1)
+    task = read_tasks(folder / "data/tasks/train.parquet")[0].id
     made = []
     for n in range(40):
         ids = tuple(rng.randrange(4, 300) for _ in range(rng.randint(5, 40)))
         mask = tuple(at > 2 for at in range(len(ids)))
-        made.append(Example("t", f"e{n}", list(TrainingSet)[n % 2], None, ids, mask))
+        made.append(Example(task, f"e{n}", list(TrainingSet)[n % 2], None, ids, mask))
     return made
 
 
@@ -144,7 +146,7 @@ def done_before(said: str) -> int:
 
 
 def test_killed_training_resumes_from_a_whole_checkpoint_to_the_same_policy(fresh: Path) -> None:
-    write_examples(fresh / "data/leafe/i1/examples.parquet", examples())
+    write_examples(fresh / "data/leafe/i1/examples.parquet", examples(fresh))
     peaceful = fresh.parent / "peaceful"
     shutil.copytree(fresh, peaceful)
     complete(peaceful, SFT)
@@ -173,7 +175,7 @@ def test_killed_training_resumes_from_a_whole_checkpoint_to_the_same_policy(fres
 
 
 def test_a_kill_while_the_policy_is_saved_leaves_nothing_half(fresh: Path) -> None:
-    write_examples(fresh / "data/leafe/i1/examples.parquet", examples())
+    write_examples(fresh / "data/leafe/i1/examples.parquet", examples(fresh))
     policies = fresh / "policies/leafe"
     assert kill_when(start(fresh, SFT), lambda: any(policies.glob(".i1.*.part/policy/*")))
     assert not (policies / "i1").exists()
@@ -208,7 +210,7 @@ def test_a_stopped_stage_is_soon_gone_and_resumes(
     fresh: Path, stage: tuple[str, ...], number: signal.Signals, pause: str, engine: str
 ) -> None:
     change_params(fresh, engine={"name": engine}, sft={"steps": 80, "save_every": 5})
-    write_examples(fresh / "data/leafe/i1/examples.parquet", examples())
+    write_examples(fresh / "data/leafe/i1/examples.parquet", examples(fresh))
     # As `python -m` does, and in a process group of its own, so that a child left is seen.
     process = subprocess.Popen(
         program(stage),

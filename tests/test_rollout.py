@@ -17,7 +17,7 @@ from leafe.engine import Completion, EngineError, PromptTooLong, Sampling
 from leafe.env import Env, StepResult
 from leafe.envs.desk import Desk, DeskEnv, DeskOptions
 from leafe.episode import Episode, Outcome
-from leafe.rollout import Agent, Budget, attempt, roots
+from leafe.rollout import Agent, Budget, Origin, attempt, roots
 from leafe.task import Task
 
 
@@ -137,6 +137,13 @@ def test_the_steps_run_out_by_the_cap_the_budget_or_the_world(agent: Agent) -> N
     for budget, outcome, steps in ((99, capped, 5), (5, capped, 5), (4, unpaid, 4), (1, unpaid, 1)):
         episode = play(saying(patient, "gibberish"), max_steps=budget)
         assert (episode.outcome, episode.steps_taken) == (outcome, steps)
+    whole = play(saying(patient, "gibberish"))
+    # Replayed steps are no new ones: the budget is for what comes after them.
+    from_third = Origin("root", whole.first_observation, whole.steps[:3])
+    for budget, outcome, steps in ((2, capped, 2), (1, unpaid, 1)):
+        branch = play(saying(patient, "gibberish"), max_steps=budget, origin=from_third)
+        assert (branch.outcome, branch.steps_taken) == (outcome, steps)
+        assert branch.replayed_steps == 3
     assert play(in_world(agent, Truncates)).steps_taken == 1
     assert play(in_world(agent, Truncates)).outcome is Outcome.OUT_OF_STEPS
 
