@@ -241,7 +241,7 @@ def test_a_new_iteration_gets_its_plan(write: Callable[..., Path]) -> None:
 def test_a_file_that_cannot_take_a_plan_stays_as_it_is(write: Callable[..., Path]) -> None:
     data = yaml.safe_load(TEXT) | {"plan": {}, "curves": {}}
     one_line = yaml.safe_dump(data, default_flow_style=True, width=10**6)
-    wrong = TEXT.replace("steps: 200", "steps: -200")
+    wrong = TEXT.replace("\n  steps: ", "\n  steps: -")
     for text in (one_line, wrong):
         path = write(text)
         with pytest.raises(BadInput):
