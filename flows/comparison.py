@@ -36,6 +36,7 @@ from leafe.layout import BASE
 from leafe.lock import hold
 from leafe.params import PARAMS_FILE, load_params
 from leafe.planning import stages_until
+from leafe.results import make_room
 from leafe.tracking import log_comparison, tracking_uri
 from leafe.workspace import prepare
 
@@ -158,7 +159,9 @@ def run(name: str | None) -> None:
     for group, figures in told.items():
         if comparison.by:
             say(f"\n{group}")
-        console.print(as_table(figures), soft_wrap=True)
+        shown = as_table(figures)
+        make_room(console, shown)
+        console.print(shown)
     say(f"Figures: metrics/{name}.json, picture: plots/{name}.svg")
 
 

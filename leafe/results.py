@@ -142,8 +142,16 @@ def print_results(console: Console | None = None) -> None:
     if not rows:
         raise BadInput(f"{layout.metrics(BASE)} does not exist yet; `leafe run` makes it")
     console = console or Console()
-    table = as_table(rows)
+    fits = make_room(console, as_table(rows))
+    console.print(as_table(rows, narrow=not fits))
+
+
+def make_room(console: Console, table: Table) -> bool:
+    """Widen a console that is no terminal to a table's width; returns whether the table fits.
+
+    A log has no width of its own: there nothing is cut.
+    """
     wide = table.__rich_measure__(console, console.options.update(max_width=1000)).maximum
-    if not console.is_terminal:  # a log has no width of its own: there nothing is cut
+    if not console.is_terminal:
         console.width = max(console.width, wide)
-    console.print(as_table(rows, narrow=wide > console.width))
+    return wide <= console.width
