@@ -7,7 +7,6 @@ the comparison says, by `dvc repro`. What is done is not done again: run it anew
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,28 +20,29 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.board import Board
-from flows.pipeline import RETRIES, complain, worth_another_try
-from flows.process import StageFailed, environment, run_dvc, stop_running
-from flows.server import NoServer, start_server
+from flows.ending import exit_code
+from flows.pipeline import RETRIES, worth_another_try
+from flows.process import environment, run_dvc, stop_running
+from flows.server import start_server
 from flows.stopping import run_program
 from flows.terminal import say
 from flows.warm import warm_stages
 from leafe import layout
-from leafe.command import BAD_INPUT, explain
-from leafe.compare import as_table, write_results
+from leafe.compare import write_results
+from leafe.comparison_table import as_table
 from leafe.envs import make_environment
+from leafe.errors import BadInput
 from leafe.grid import Comparison, Point, read_comparison
 from leafe.layout import BASE
 from leafe.lock import hold
 from leafe.params import PARAMS_FILE, load_params
-from leafe.planning import stages_until
+from leafe.planning import all_stages
 from leafe.results import make_room
 from leafe.tracking import log_comparison, tracking_uri
 from leafe.workspace import prepare
 
 WORKSPACES = Path(".leafe/compare")
 LOCK = Path(".leafe/locks/comparison.lock")
-INTERRUPTED = "interrupted; `make compare` goes on from here"
 
 
 @task(
@@ -121,23 +121,18 @@ def workspaces(name: str, comparison: Comparison) -> dict[str, Path]:
             settings["model.path"] = str(Path("..") / base / layout.policy(BASE))
         folders[point.name] = home / point.name
         prepare(home / point.name, comparison.methods, settings)
-        make_environment(load_params(home / point.name / PARAMS_FILE).env)
+        params = load_params(home / point.name / PARAMS_FILE)
+        make_environment(params.env)
+        if not params.iterations:
+            raise BadInput(f"{PARAMS_FILE}: iterations is empty; a comparison needs at least one")
     return folders
 
 
 def count_stages(comparison: Comparison, folders: Mapping[str, Path]) -> int:
     """The stages of all workspaces together."""
-    total = 0
-    for point, folder in folders.items():
-        if point.startswith("base,"):
-            total += 1
-            continue
-        params = load_params(folder / PARAMS_FILE)
-        done: set[str] = set()
-        for name in params.plan["iterations"]:
-            done |= {*stages_until(f"evaluate@{name}", params.iterations, params.waves)}
-        total += len(done)
-    return total
+    bases = {base_name(comparison, point) for point in comparison.points()} & folders.keys()
+    points = [load_params(folders[point.name] / PARAMS_FILE) for point in comparison.points()]
+    return len(bases) + sum(len(all_stages(p.methods, p.iterations, p.waves)) for p in points)
 
 
 def run(name: str | None) -> None:
@@ -167,23 +162,8 @@ def run(name: str | None) -> None:
 
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> int:
     """Run the comparison that is named, or the first; returns the exit code."""
-    try:
-        run(arguments[0] if arguments else None)
-    except StageFailed as error:
-        logs = f"{WORKSPACES}/*/*/log.txt"
-        return complain(f"{error}. What each point said is in {logs}", error.code)
-    except NoServer as error:
-        return complain(f"{error}", 1)
-    except KeyboardInterrupt:
-        return complain(INTERRUPTED, 128 + signal.SIGINT)
-    except SystemExit as stopped:
-        return complain(INTERRUPTED, stopped.code if isinstance(stopped.code, int) else 1)
-    except Exception as error:
-        sentence = explain(error)
-        if sentence is None:
-            raise
-        return complain(sentence, BAD_INPUT)
-    return 0
+    logs = f"What each point said is in {WORKSPACES}/*/*/log.txt"
+    return exit_code(lambda: run(arguments[0] if arguments else None), "make compare", logs)
 
 
 if __name__ == "__main__":

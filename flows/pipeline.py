@@ -6,8 +6,6 @@ is up to date starts no process, but its figures go to MLflow all the same.
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from dvc.exceptions import DvcException
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -28,14 +25,13 @@ from prefect.tasks import exponential_backoff
 from rich.console import Console
 
 from flows import terminal
+from flows.ending import exit_code
 from flows.graph import Node, read_stages, select
-from flows.process import StageFailed, StageInterrupted, run_stage
-from flows.server import NoServer, start_server
+from flows.process import StageInterrupted, run_stage
+from flows.server import start_server
 from flows.stopping import run_program
 from flows.terminal import say
-from leafe.command import BAD_INPUT, explain
 from leafe.envs import make_environment
-from leafe.errors import plain
 from leafe.lock import hold
 from leafe.params import PARAMS_FILE, load_params
 from leafe.plan import update_plan
@@ -45,7 +41,6 @@ from leafe.tracking import PipelineRun, tracking_uri
 RETRIES = 5
 """A stage that was killed goes on from its journal; a lock held by someone else is given back."""
 LOCK = Path(".leafe/locks/pipeline.lock")
-INTERRUPTED = "interrupted; `make run` goes on from here"
 
 
 def worth_another_try(task: Any, task_run: Any, state: Any) -> bool:
@@ -149,31 +144,14 @@ def run_stages(nodes: Sequence[Node], force: bool, tracked: PipelineRun) -> None
 
 def main() -> int:
     """Run the whole pipeline; returns the exit code."""
-    try:
+
+    def work() -> None:
         check_input()
         say("Starting Prefect")
         start_server()
         pipeline()
-    except StageFailed as error:
-        return complain(f"{error}. Put that right, and `make run` goes on from here", error.code)
-    except (DvcException, NoServer) as error:
-        return complain(f"{error}", 1)
-    except KeyboardInterrupt:
-        return complain(INTERRUPTED, 128 + signal.SIGINT)
-    except SystemExit as stopped:
-        return complain(INTERRUPTED, stopped.code if isinstance(stopped.code, int) else 1)
-    except Exception as error:
-        sentence = explain(error)
-        if sentence is None:
-            raise
-        return complain(sentence, BAD_INPUT)
-    return 0
 
-
-def complain(sentence: str, code: int) -> int:
-    """Say what went wrong; returns the exit code."""
-    print(f"Error: {plain(sentence)}", file=sys.stderr)
-    return code
+    return exit_code(work, "make run", "Put that right, and `make run` goes on from here")
 
 
 if __name__ == "__main__":

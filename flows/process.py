@@ -120,6 +120,7 @@ def run_dvc(
     process: subprocess.Popen[str] | None = None
     if STOPPED.is_set():
         raise StageFailed(name, "it was stopped")
+    mend(folder)
     try:
         with signals_wait():
             process = subprocess.Popen(
@@ -143,16 +144,22 @@ def run_dvc(
     finally:
         if process is not None:
             RUNNING.discard(process)
-        if process is not None and process.returncode is None:
             with signals_wait():
-                end_group(process)
-                with suppress(LockError):  # then the next run does it
-                    mend_rwlock(folder)
+                if process.returncode is None:
+                    end_group(process)
+                if process.returncode != 0:
+                    mend(folder)
     if STOPPED.is_set():  # not worth another try
         raise StageFailed(name, "it was stopped")
     if code != 0:
         raise output.failure(name, code)
     return output.executed
+
+
+def mend(folder: Path) -> None:
+    """Drop what a killed dvc command left half written; the next run does it where one works."""
+    with suppress(LockError):
+        mend_rwlock(folder)
 
 
 def environment() -> dict[str, str]:

@@ -14,11 +14,10 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from leafe.errors import NAME, BadInput, describe, did_you_mean, show_value
-from leafe.method import METHODS
-from leafe.sections import Section
+from leafe.sections import Methods, Section
 from leafe.yaml_file import read_yaml
 
 FILE = Path("comparisons.yaml")
@@ -63,7 +62,7 @@ class Point:
 class Comparison(Section):
     """An entry of the file."""
 
-    methods: Annotated[list[str], Field(min_length=1)]
+    methods: Annotated[Methods, Field(min_length=1)]
     """As `leafe/method.py` has them."""
     grid: Annotated[dict[Key, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
     """Key of `params.yaml` -> the values that it takes."""
@@ -77,14 +76,6 @@ class Comparison(Section):
     """What is otherwise than in `params.yaml`, at every point."""
     workers: Annotated[int, Field(ge=1, le=64)]
     """Points under way at a time."""
-
-    @field_validator("methods")
-    @classmethod
-    def _known(cls, methods: list[str]) -> list[str]:
-        for method in methods:
-            if method not in METHODS:
-                raise ValueError(f"it holds {show_value(method)}; {did_you_mean(method, METHODS)}")
-        return methods
 
     @model_validator(mode="after")
     def _of_the_grid(self) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import ValidationError, model_validator
 
 from leafe.errors import BadInput, describe, did_you_mean, show_value
 from leafe.method import METHODS
@@ -22,6 +22,7 @@ from leafe.sections import (
     Filter,
     Grpo,
     Iteration,
+    Methods,
     Model,
     Name,
     Planned,
@@ -45,7 +46,7 @@ Overridable = Literal["rollout", "reflect", "branch", "filter", "sft"]
 class Params(Section):
     """All of `params.yaml`."""
 
-    methods: list[str]
+    methods: Methods
     """The methods to run; the base policy is made and measured in any case."""
     overrides: dict[str, dict[Overridable, dict[str, Any]]]
     """Method -> the sections of which it sets some keys otherwise. The budget, the model, the
@@ -72,16 +73,6 @@ class Params(Section):
     plan: dict[str, dict[str, Planned]]
     curves: dict[str, str]
     """File -> column: the Pass@k curves that DVC lays over each other."""
-
-    @field_validator("methods")
-    @classmethod
-    def _known(cls, methods: list[str]) -> list[str]:
-        for method in methods:
-            if method not in METHODS:
-                raise ValueError(f"it holds {show_value(method)}; {did_you_mean(method, METHODS)}")
-        if len(set(methods)) < len(methods):
-            raise ValueError("it must name each method once")
-        return methods
 
     @model_validator(mode="after")
     def _overrides_of_known_methods(self) -> Self:

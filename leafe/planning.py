@@ -100,6 +100,18 @@ def stages_until(last: str, iterations: Mapping[str, Link], waves: Mapping[str, 
     return done
 
 
+def all_stages(
+    methods: Sequence[str], iterations: Mapping[str, Link], waves: Mapping[str, Link]
+) -> list[str]:
+    """Every stage, those that all methods share first."""
+    stages = dict.fromkeys(stages_until("evaluate_i0", iterations, waves))
+    for method in methods:
+        for iteration in iterations:
+            last = f"evaluate@{entry(method, iteration)}"
+            stages |= dict.fromkeys(stages_until(last, iterations, waves))
+    return [*stages]
+
+
 def _kinds(method: str, waves: Mapping[str, Link]) -> Iterator[tuple[str, ...]]:
     """The stages of a method's iteration in order: the kind, and the wave where it has one."""
     explores = METHODS[method].explores

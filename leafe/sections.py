@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -13,7 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from leafe.errors import NAME
+from leafe.errors import NAME, did_you_mean, show_value
+from leafe.method import METHODS
 
 Name = Annotated[str, Field(pattern=NAME, max_length=40)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -22,6 +24,19 @@ Several = Annotated[int, Field(ge=1, le=10_000)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _known_methods(methods: list[str]) -> list[str]:
+    for method in methods:
+        if method not in METHODS:
+            raise ValueError(f"it holds {show_value(method)}; {did_you_mean(method, METHODS)}")
+    if len(set(methods)) < len(methods):
+        raise ValueError("it must name each method once")
+    return methods
+
+
+Methods = Annotated[list[str], AfterValidator(_known_methods)]
+"""Names of `leafe/method.py`."""
 
 
 class Section(BaseModel):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def with_settings(params: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     >>> with_settings({"run": {"seed": 0, "threads": 0}}, {"run.seed": 5})
     {'run': {'seed': 5, 'threads': 0}}
     """
-    changed: dict[str, Any] = {name: _copy(section) for name, section in params.items()}
+    changed: dict[str, Any] = deepcopy(params)
     for key, value in settings.items():
         *way, last = key.split(".")
         at = changed
@@ -82,7 +83,3 @@ def with_settings(params: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
             raise BadInput(f"{PARAMS_FILE} has no key {key}; {did_you_mean(last, map(str, at))}")
         at[last] = value
     return changed
-
-
-def _copy(value: Any) -> Any:
-    return {key: _copy(inner) for key, inner in value.items()} if isinstance(value, dict) else value

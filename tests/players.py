@@ -15,10 +15,28 @@ from leafe.engine import Completion, Finish, Sampling
 from leafe.env import Environment
 from leafe.envs.desk import Desk, teacher
 from leafe.envs.desk.rulebook import GOALS, KINDS, PAYMENTS, REGIONS, STATUSES, TOOLS, Ticket
+from leafe.episode import Episode, Outcome
 from leafe.reflection import Reflection, write_verdict
 from leafe.rollout import Agent, Budget, roots
 from leafe.task import Task
 from leafe.tree import Tree, join
+
+ROOT_EPISODE = Episode(
+    id="root",
+    task_id="t",
+    iteration="i1",
+    wave="w0",
+    sample=0,
+    policy="p",
+    parent=None,
+    rollback_step=None,
+    experience=None,
+    first_observation="go",
+    steps=(),
+    outcome=Outcome.SOLVED,
+    replayed_steps=0,
+)
+"""An attempt from a task's start, to be given steps by `replace`."""
 
 Act = Callable[[str, Sampling], str]
 

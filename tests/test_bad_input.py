@@ -21,7 +21,7 @@ from leafe.engines.scripted import read_script
 from leafe.envs import make_environment
 from leafe.envs.desk.rulebook import CASES, draw_rulebook
 from leafe.errors import BadInput, describe
-from leafe.stages.stage import check_writable
+from leafe.stages.checks import check_writable
 from leafe.stages.warm_start import take
 from leafe.training.checkpoint import check_policy, load_model, load_tokenizer
 

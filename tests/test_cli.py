@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from players import ROOT_EPISODE
 from typer.testing import CliRunner, Result
 
 from leafe import layout
 from leafe.cli import STAGES, app
-from leafe.episode import Episode, Outcome, Step, with_content_id
+from leafe.episode import Outcome, Step, with_content_id
 from leafe.store import write_episodes
 
 LEAFE = [sys.executable, "-c", "from leafe.cli import app; app()"]
@@ -40,20 +41,13 @@ def step(action: str, feedback: str) -> Step:
     return Step(action, (1,), (0.0,), feedback)
 
 
-ATTEMPT = Episode(
+ATTEMPT = replace(
+    ROOT_EPISODE,
     id="",
     task_id="aa11",
-    iteration="i1",
-    wave="w0",
-    sample=0,
-    policy="p",
-    parent=None,
-    rollback_step=None,
-    experience=None,
     first_observation="Refund my lamp.",
     steps=(step("wait()", "waited."), step("refund()", "refused: verify first."), step("x", "y")),
     outcome=Outcome.FAILED,
-    replayed_steps=0,
 )
 
 

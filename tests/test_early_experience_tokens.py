@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from players import ROOT_EPISODE
 
 from leafe.chat import Chat
 from leafe.early_experience import candidates
-from leafe.episode import Episode, Outcome, Step
+from leafe.episode import Outcome, Step
 from leafe.example import TrainingSet
 from leafe.reflection import Parse, Reflection, Verdict
 from leafe.tree import Tree
@@ -28,21 +29,7 @@ def step(chat: Chat, action: str, feedback: str) -> Step:
 
 def by_hand(chat: Chat) -> Explored:
     """A success of one step, another action in its place, and what is said of that."""
-    root = Episode(
-        id="root",
-        task_id="t",
-        iteration="i1",
-        wave="w0",
-        sample=0,
-        policy="p",
-        parent=None,
-        rollback_step=None,
-        experience=None,
-        first_observation="go",
-        steps=(step(chat, "label()", "done."),),
-        outcome=Outcome.SOLVED,
-        replayed_steps=0,
-    )
+    root = replace(ROOT_EPISODE, steps=(step(chat, "label()", "done."),))
     other = replace(
         root,
         id="other",

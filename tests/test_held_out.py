@@ -75,19 +75,17 @@ def options(method: str) -> tuple[str, ...]:
     return ("--method", method, "--iteration", "i1", "--policy", "i0")
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_filter_stops_where_the_tree_is_about_a_test_task(folder: Path, method: str) -> None:
-    held_out = held_out_task().id
-    put_into_tree(method, held_out)
-    sentence = refused(folder, ("filter", *options(method)))
-    assert f"{layout.examples('i1', method)}: {held_out} is a test task" in sentence
+TAMPERED = {"filter": put_into_tree, "sft": put_into_examples}
 
 
+@pytest.mark.parametrize("stage", TAMPERED)
 @pytest.mark.parametrize("method", METHODS)
-def test_sft_stops_where_an_example_is_about_a_test_task(folder: Path, method: str) -> None:
+def test_a_stage_stops_where_its_input_is_about_a_test_task(
+    folder: Path, method: str, stage: str
+) -> None:
     held_out = held_out_task().id
-    put_into_examples(method, held_out)
-    sentence = refused(folder, ("sft", *options(method)))
+    TAMPERED[stage](method, held_out)
+    sentence = refused(folder, (stage, *options(method)))
     assert f"{layout.examples('i1', method)}: {held_out} is a test task" in sentence
 
 

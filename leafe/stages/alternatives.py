@@ -14,6 +14,7 @@ from leafe.layout import LEAFE, entry
 from leafe.planning import ALTERNATIVES
 from leafe.rollout import Budget
 from leafe.stages.acting import ACTING, failures, make_agent
+from leafe.stages.reflect import undrawn
 from leafe.stages.stage import Stage, count, finish_journal, refuse_if_all_failed, run, run_units
 from leafe.store import (
     episode_of,
@@ -63,9 +64,10 @@ def main(
 
     done = run_units(stage, list(tree.tasks()), work).values()
     episodes = [episode_of(row) for unit in done for row in unit["episodes"]]
-    refuse_if_all_failed(stage, failures(episodes), "actions")
-    write_episodes(out, episodes)
     reflections = [reflection_of(row) for unit in done for row in unit["reflections"]]
+    refuse_if_all_failed(stage, failures(episodes), "actions")
+    refuse_if_all_failed(stage, undrawn(reflections), "reflections")
+    write_episodes(out, episodes)
     write_reflections(layout.reflections(iteration, ALTERNATIVES, method), reflections)
     parsed = count(reflection.verdict.parse for reflection in reflections)
     stage.figures |= {f"parse/{name}": n for name, n in parsed.items()}

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from leafe import layout
-from leafe.errors import BadInput
 from leafe.evaluation import Evaluation, evaluate, sample_task
 from leafe.layout import LEAFE, entry
 from leafe.seeds import seed_from
 from leafe.stages.acting import ACTING, failures, make_agent
 from leafe.stages.stage import Stage, finish_journal, refuse_if_all_failed, run, run_units
-from leafe.store import atomic, episode_of, episode_row, read_tasks, write_episodes, write_json
+from leafe.store import (
+    atomic,
+    episode_of,
+    episode_row,
+    read_json,
+    read_tasks,
+    write_episodes,
+    write_json,
+)
 
 POWERS = tuple(2**n for n in range(12))
 
@@ -77,7 +83,7 @@ def figures(result: Evaluation, explored: tuple[Path, ...]) -> dict[str, Any]:
     """
     spent = {"env_steps_per_task": 0.0, "env_steps_per_task_so_far": 0.0}
     if explored:
-        now, before = map(read_figures, explored)
+        now, before = map(read_json, explored)
         so_far = before["env_steps_per_task_so_far"] + now["env_steps_per_task"]
         spent = {
             "env_steps_per_task": now["env_steps_per_task"],
@@ -91,15 +97,6 @@ def figures(result: Evaluation, explored: tuple[Path, ...]) -> dict[str, Any]:
         "tasks_left_out": {f"pass_at_{k}": n for k, n in result.tasks_left_out.items()},
         **spent,
     }
-
-
-def read_figures(path: Any) -> dict[str, Any]:
-    """A metrics file; BadInput where it is missing or broken."""
-    try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read: {error}") from error
-    return values
 
 
 if __name__ == "__main__":

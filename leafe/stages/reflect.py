@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from leafe.layout import LEAFE, entry
 from leafe.params import Params
 from leafe.planning import waves_of
 from leafe.probe import right_step_share
+from leafe.reflection import Parse, Reflection
 from leafe.stages.acting import ACTING, make_agent
 from leafe.stages.stage import Stage, count, finish_journal, refuse_if_all_failed, run, run_units
 from leafe.store import read_episodes, reflection_of, reflection_row, write_reflections
@@ -27,6 +29,12 @@ def tree_before(params: Params, iteration: str, wave: str, method: str) -> Tree:
     waves = waves_of(method, params.waves)
     earlier = waves[: waves.index(wave)]
     return join(read_episodes(layout.episodes(iteration, w, method)) for w in earlier)
+
+
+def undrawn(reflections: Sequence[Reflection]) -> list[str | None]:
+    """What the engine failed with, reflection by reflection; None where it held."""
+    parses = [reflection.verdict.parse for reflection in reflections]
+    return [parse if parse is Parse.ENGINE_ERROR else None for parse in parses]
 
 
 def main(
@@ -55,8 +63,7 @@ def main(
 
     done = run_units(stage, [episode.id for episode in seen], work)
     reflections = [reflection_of(row) for rows in done.values() for row in rows]
-    lost = [r.verdict.parse if r.verdict.parse == "engine_error" else None for r in reflections]
-    refuse_if_all_failed(stage, lost, "reflections")
+    refuse_if_all_failed(stage, undrawn(reflections), "reflections")
     write_reflections(out, reflections)
     usable = [r for r in reflections if r.verdict.rollback_step is not None]
     refused = count(

@@ -25,24 +25,20 @@ from typing import Any, NoReturn
 import typer
 
 from leafe import layout
-from leafe.chain import ROOTS
 from leafe.command import guarded
 from leafe.commit import git_commit
-from leafe.errors import BadInput, did_you_mean, show_value
+from leafe.errors import BadInput
 from leafe.journal import Journal
-from leafe.layout import BASE
 from leafe.lock import hold
-from leafe.method import METHODS
-from leafe.params import PARAMS_FILE, Params, load_params
+from leafe.params import Params, load_params
 from leafe.progress import Progress
+from leafe.stages.checks import check_names, check_writable
 from leafe.store import write_json
 
 BEGAN = time.monotonic()
 """When this process did, nearly: the heavy libraries are loaded later."""
 SOURCES = Path(__file__).parents[1]
 LOCKS = Path(".leafe") / "locks"
-OUTPUTS = ("data", "metrics", "plots", "policies", ".leafe")
-"""The folders that stages write into."""
 
 
 @dataclass
@@ -227,50 +223,3 @@ def run(main: Callable[..., None]) -> NoReturn:
     except Interrupted:
         print("Interrupted; run the same command again to go on from here.", file=sys.stderr)
         raise
-
-
-def check_names(params: Params, options: Mapping[str, str | None]) -> None:
-    """BadInput where an option names what `params.yaml` does not have, or a wrong predecessor."""
-    iterations = [BASE, *params.iterations]
-    known = {"method": [*METHODS], "iteration": iterations, "policy": iterations}
-    if "wave" in options:
-        known |= {"wave": [*params.waves], "prev": [ROOTS, *params.waves]}
-    else:
-        known["prev"] = iterations
-    for option, allowed in known.items():
-        name = options.get(option)
-        if name is not None and name not in allowed:
-            raise BadInput(
-                f"--{option} is {show_value(name)}, which {_holder(option)} does not have;"
-                f" {did_you_mean(name, allowed)}"
-            )
-    iteration, method = options.get("iteration"), options.get("method")
-    if iteration in params.iterations and method not in params.overrides:
-        raise BadInput(
-            f"{PARAMS_FILE}: overrides.{method} is missing; it must be a mapping, {{}} if the"
-            " method sets nothing otherwise"
-        )
-    before = "policy" if "policy" in options else "prev"
-    if iteration in params.iterations and options.get(before) != params.iterations[iteration].prev:
-        raise BadInput(
-            f"--{before} is {show_value(options.get(before))}; it must be"
-            f" {params.iterations[iteration].prev}, which {PARAMS_FILE} names as the prev of"
-            f" {iteration}"
-        )
-
-
-def _holder(option: str) -> str:
-    """What an option's value is looked up in."""
-    return "leafe" if option == "method" else str(PARAMS_FILE)
-
-
-def check_writable() -> None:
-    """BadInput, before any work, where the results could not be written."""
-    for name in OUTPUTS:
-        folder = Path(name)
-        if not folder.exists() and not folder.is_symlink():
-            folder = Path()
-        if not folder.is_dir():
-            raise BadInput(f"{name} is a file; it must be a folder, as results go there")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise BadInput(f"{folder.resolve()} cannot be written; {name} in it takes the results")

@@ -5,18 +5,15 @@ from __future__ import annotations
 import sys
 
 from leafe.params import load_params
-from leafe.planning import stages_until
+from leafe.planning import all_stages
 from leafe.tracking import PipelineRun
 
 
 def main(key: str) -> None:
     """Show every stage of every method."""
     params = load_params()
-    stages: dict[str, None] = {}
-    for name in params.plan["iterations"]:
-        stages |= dict.fromkeys(stages_until(f"evaluate@{name}", params.iterations, params.waves))
     run = PipelineRun.open(key)
-    for stage in stages:
+    for stage in all_stages(params.methods, params.iterations, params.waves):
         run.log_stage(stage, executed=True)
     run.finish("FINISHED")
 
