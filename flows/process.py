@@ -145,10 +145,8 @@ def run_dvc(
         if process is not None:
             RUNNING.discard(process)
             with signals_wait():
-                if process.returncode is None:
-                    end_group(process)
-                if process.returncode != 0:
-                    mend(folder)
+                end_group(process)
+                mend(folder)
     if STOPPED.is_set():  # not worth another try
         raise StageFailed(name, "it was stopped")
     if code != 0:
@@ -177,6 +175,8 @@ def environment() -> dict[str, str]:
 
 def end_group(process: subprocess.Popen[str]) -> None:
     """End a process and all that it started; its output closes when the last of them is gone."""
+    if process.returncode is not None:
+        return
     assert process.stdout is not None
     for number, seconds in PATIENCE:
         with suppress(ProcessLookupError):
