@@ -150,11 +150,8 @@ class Rollout(Section):
 
 
 class Reflect(Section):
-    """Who looks back, and when."""
+    """When to look back."""
 
-    policy: Literal["current", "base"]
-    """`current`: the policy that acted, as in the paper. `base`: the base policy, where training
-    makes a small model forget how: no example of a verdict is in either training set."""
     every: Annotated[int, Field(ge=0)]
     """K: also every K steps; 0 reflects at failed ends only."""
 

@@ -182,14 +182,3 @@ def test_an_iteration_that_is_added_runs_its_own_stages_only(folder: Path) -> No
     spent = [figures(folder, f"i{n}.json") for n in range(3)]
     steps = [f["env_steps_per_task"] for f in spent]
     assert spent[2]["env_steps_per_task_so_far"] == pytest.approx(sum(steps))
-
-
-@pytest.mark.parametrize(("policy", "weights"), [("current", "i1"), ("base", "i0")])
-def test_the_policy_that_acted_looks_back_or_the_base(
-    folder: Path, policy: str, weights: str
-) -> None:
-    change_params(folder, reflect={"policy": policy})
-    dvc(folder, "repro", "--single-item", "reflect@i2-w1")
-    record = json.loads((folder / "data/leafe/i2/tree/w1/reflections.record.json").read_text())
-    read = [path for path in record["inputs"] if path.startswith("policies/")]
-    assert read == [f"policies/leafe/{weights}"]

@@ -11,11 +11,10 @@ from leafe.branching import reflect
 from leafe.chain import ROOTS
 from leafe.early_experience import alternatives
 from leafe.layout import LEAFE, entry
-from leafe.params import load_params
 from leafe.planning import ALTERNATIVES
 from leafe.rollout import Budget
 from leafe.stages.acting import ACTING, failures, make_agent
-from leafe.stages.reflect import reflecting, undrawn
+from leafe.stages.reflect import undrawn
 from leafe.stages.stage import Stage, count, finish_journal, refuse_if_all_failed, run, run_units
 from leafe.store import (
     episode_of,
@@ -37,19 +36,17 @@ def main(
 ) -> None:
     """Take other actions at the steps of each success, and reflect on each of them."""
     out, weights = layout.episodes(iteration, ALTERNATIVES, method), layout.policy(policy, method)
-    hindsight = reflecting(load_params().of(method), policy, method)
     roots = layout.episodes(iteration, ROOTS, method)
     stage = Stage(
         f"alternatives@{entry(method, iteration)}",
-        (*ACTING, "rollout", "reflect", "early_experience"),
-        (layout.tasks("train"), roots, weights, hindsight),
+        (*ACTING, "rollout", "early_experience"),
+        (layout.tasks("train"), roots, weights),
         record=layout.record(out),
         method=method,
     )
     tasks = {task.id: task for task in read_tasks(layout.tasks("train"))}
     tree = Tree(tuple(read_episodes(roots)))
     agent = make_agent(stage.params, weights, iteration)
-    reflector = agent if hindsight == weights else make_agent(stage.params, hindsight, iteration)
     limits, per_step = stage.params.rollout, stage.params.early_experience.per_step
 
     async def work(key: str) -> dict[str, list[dict[str, Any]]]:
@@ -59,7 +56,7 @@ def main(
             budget.spend(episode)
         made = await alternatives(agent, past, tasks[key], budget, per_step)
         whole = Tree((*past.episodes, *made))
-        said = [r for episode in made for r in await reflect(reflector, whole, episode, every=0)]
+        said = [r for episode in made for r in await reflect(agent, whole, episode, every=0)]
         return {
             "episodes": [episode_row(episode) for episode in made],
             "reflections": [reflection_row(reflection) for reflection in said],

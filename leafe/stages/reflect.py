@@ -1,17 +1,16 @@
-"""Stage `reflect`: a policy looks back on the episodes of a wave; verdicts for the next."""
+"""Stage `reflect`: the policy looks back on the episodes of a wave; verdicts for the next."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from leafe import layout
 from leafe.branching import reflect
-from leafe.layout import BASE, LEAFE, entry
-from leafe.params import Params, load_params
+from leafe.layout import LEAFE, entry
+from leafe.params import Params
 from leafe.planning import waves_of
 from leafe.probe import right_step_share
 from leafe.reflection import Parse, Reflection
@@ -32,14 +31,6 @@ def tree_before(params: Params, iteration: str, wave: str, method: str) -> Tree:
     return join(read_episodes(layout.episodes(iteration, w, method)) for w in earlier)
 
 
-def reflecting(params: Params, policy: str, method: str) -> Path:
-    """The folder of the policy that looks back on what this one did.
-
-    The base policy is no dependency for DVC: all policies descend from it, and differ when it does.
-    """
-    return layout.policy(BASE if params.reflect.policy == "base" else policy, method)
-
-
 def undrawn(reflections: Sequence[Reflection]) -> list[str | None]:
     """What the engine failed with, reflection by reflection; None where it held."""
     parses = [reflection.verdict.parse for reflection in reflections]
@@ -48,14 +39,13 @@ def undrawn(reflections: Sequence[Reflection]) -> list[str | None]:
 
 def main(
     iteration: Annotated[str, typer.Option(help="Iteration, e.g. i1.")],
-    policy: Annotated[str, typer.Option(help="Iteration whose policy acted, e.g. i0.")],
+    policy: Annotated[str, typer.Option(help="Iteration whose policy reflects, e.g. i0.")],
     wave: Annotated[str, typer.Option(help="Wave that will branch, e.g. w1.")],
     prev: Annotated[str, typer.Option(help="Wave that is reflected on, e.g. w0.")],
     method: Annotated[str, typer.Option(help="Whose, e.g. grpo.")] = LEAFE,
 ) -> None:
-    """Ask for a look back on every failed episode of the wave before."""
-    out = layout.reflections(iteration, wave, method)
-    weights = reflecting(load_params().of(method), policy, method)
+    """Ask the policy to look back on every failed episode of the wave before."""
+    out, weights = layout.reflections(iteration, wave, method), layout.policy(policy, method)
     stage = Stage(
         f"reflect@{entry(method, iteration, wave)}",
         (*ACTING, "reflect"),
