@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -19,6 +21,7 @@ from leafe.training.trainer import (
     WeightedTokens,
     WeightedTrainer,
     collate,
+    schedule,
     train,
     weigh,
     weighted_loss,
@@ -171,3 +174,24 @@ def test_weights_that_blow_up_stop_the_training(model: Any, tmp_path: Path) -> N
         model.get_input_embeddings().weight[5] = torch.nan
     with pytest.raises(LossIsNotFinite, match="at step 1"):
         train(model, PAD, weigh(EXAMPLES, BETAS), SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize("sequences", [3, 64, 135, 500, 9000])
+def test_every_sequence_comes_as_often_as_any_other(sequences: int) -> None:
+    rng = random.Random(0)
+    lengths = [rng.randrange(20, 120) for _ in range(sequences)]
+    order = schedule(lengths, batch=64, steps=100, seed=0)
+    assert len(order) == 6400
+    came = Counter(order)
+    assert max(came.values()) - min(came[n] for n in range(sequences)) <= 1
+
+
+@pytest.mark.parametrize(("sequences", "most"), [(500, 1.2), (9000, 1.05)])
+def test_a_batch_is_of_like_lengths(sequences: int, most: float) -> None:
+    rng = random.Random(0)
+    lengths = [rng.randrange(20, 120) for _ in range(sequences)]
+    order = schedule(lengths, batch=64, steps=100, seed=0)
+    batches = [[lengths[n] for n in order[at : at + 64]] for at in range(0, 6400, 64)]
+    assert sum(64 * max(batch) for batch in batches) < most * sum(lengths[n] for n in order)
+    means = [sum(batch) for batch in batches[:6]]
+    assert means not in (sorted(means), sorted(means, reverse=True))  # in a random order

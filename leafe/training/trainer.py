@@ -24,7 +24,7 @@ from leafe.example import Example
 from leafe.training.checkpoint import mark_whole, saving
 
 ALIKE = 50
-"""Batches among which sequences are sorted by length."""
+"""Batches, at most, among which sequences are sorted by length."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def weigh(examples: Sequence[Example], betas: Mapping[str, float]) -> list[Weigh
 def schedule(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
     """Which sequence comes when: `steps` batches, epoch after epoch in new random orders.
 
-    Batches are made of sequences of like length, to pad little, and are themselves in random
-    order; a set too small to fill many batches is only shuffled.
+    Batches are made of sequences of like length, to pad little: those that come within some
+    batches of each other, at most an epoch, are sorted by length, and their batches mixed again.
 
     >>> sorted(schedule([3, 1, 2], batch=1, steps=3, seed=0))
     [0, 1, 2]
@@ -90,24 +90,15 @@ def schedule(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[
     rng = random.Random(seed)
     order: list[int] = []
     while len(order) < batch * steps:
-        epoch = rng.sample(range(len(lengths)), len(lengths))
-        if len(epoch) >= ALIKE * batch:
-            del epoch[len(epoch) // batch * batch :]
-            epoch = _of_like_length(epoch, lengths, batch, rng)
-        order += epoch
-    return order[: batch * steps]
-
-
-def _of_like_length(
-    epoch: list[int], lengths: Sequence[int], batch: int, rng: random.Random
-) -> list[int]:
-    """Sort within stretches of `ALIKE` batches, then mix the batches."""
-    stretch = ALIKE * batch
-    stretches = [epoch[at : at + stretch] for at in range(0, len(epoch), stretch)]
-    ordered = [n for part in stretches for n in sorted(part, key=lambda i: lengths[i])]
-    batches = [ordered[at : at + batch] for at in range(0, len(ordered), batch)]
-    rng.shuffle(batches)
-    return [n for group in batches for n in group]
+        order += rng.sample(range(len(lengths)), len(lengths))
+    stretch = batch * min(ALIKE, max(1, len(lengths) // batch))
+    mixed: list[int] = []
+    for start in range(0, batch * steps, stretch):
+        near = sorted(order[start : min(start + stretch, batch * steps)], key=lengths.__getitem__)
+        batches = [near[at : at + batch] for at in range(0, len(near), batch)]
+        rng.shuffle(batches)
+        mixed += [n for group in batches for n in group]
+    return mixed
 
 
 def collate(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, torch.Tensor]:
