@@ -112,6 +112,11 @@ def _interval(estimate: Estimate) -> dict[str, float]:
     return {"mean": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
+def read_interval(figure: Mapping[str, float]) -> Estimate:
+    """A figure with its interval, of those that `figures` gives."""
+    return Estimate(figure["mean"], figure["low"], figure["high"])
+
+
 def learning(group: Group, method: str, seed: int) -> list[dict[str, Any]]:
     """Pass@1 after each iteration, and the environment steps per task spent until then."""
     points = []
@@ -182,7 +187,7 @@ def write_results(
 def _curves(told: Mapping[str, Any]) -> dict[str, dict[int, Estimate]]:
     """Method -> k -> Pass@k."""
     return {
-        method: {int(at.rpartition("_")[2]): Estimate(*e.values()) for at, e in curve.items()}
+        method: {int(at.rpartition("_")[2]): read_interval(e) for at, e in curve.items()}
         for method, curve in told["methods"].items()
     }
 
@@ -191,7 +196,6 @@ def _spent(told: Mapping[str, Any]) -> dict[str, list[tuple[float, Estimate]]]:
     """Method -> (environment steps per task so far, Pass@1), from the base policy on."""
     start = (0.0, _curves(told)[THE_BASE][1])
     return {
-        method: [start]
-        + [(p["env_steps_per_task"], Estimate(*p["pass_at_1"].values())) for p in points]
+        method: [start] + [(p["env_steps_per_task"], read_interval(p["pass_at_1"])) for p in points]
         for method, points in told["learning"].items()
     }

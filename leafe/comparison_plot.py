@@ -92,8 +92,10 @@ def draw(
 def draw_groups(groups: Mapping[str, Mapping[str, Mapping[int, Estimate]]], path: Path) -> None:
     """Write, as SVG, Pass@1 and Pass@k at the largest k of each method, group by group.
 
-    `groups` is group -> method -> k -> Pass@k. Raises ValueError as `draw` does.
+    `groups` is group -> method -> k -> Pass@k, groups named as by `leafe.grid.Point`. Raises
+    ValueError as `draw` does.
     """
+    settings = [[part.partition("=") for part in group.split(",")] for group in groups]
     methods = {method for curves in groups.values() for method in curves}
     said = " ".join(f"{group}: {describe(curves)}" for group, curves in groups.items())
     last = max(k for curves in groups.values() for curve in curves.values() for k in curve)
@@ -102,7 +104,9 @@ def draw_groups(groups: Mapping[str, Mapping[str, Mapping[int, Estimate]]], path
             for name in _in_order(methods):
                 points = [(float(n), curves[name][k]) for n, curves in enumerate(groups.values())]
                 _draw_line(axes, name, points)
-            axes.set_xticks(range(len(groups)), [group.replace(",", "\n") for group in groups])
+            ticks = ["\n".join(value for _, _, value in group) for group in settings]
+            axes.set_xticks(range(len(groups)), ticks)
+            axes.set_xlabel(", ".join(name for name, _, _ in settings[0]))
             axes.set(title=f"Pass@{k} on held-out tasks", ylabel=f"Pass@{k}", ylim=(0, 1))
             axes.tick_params(labelleft=True)
 

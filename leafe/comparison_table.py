@@ -9,8 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from leafe.compare import THE_BASE
-from leafe.pass_at_k import Estimate
+from leafe.compare import THE_BASE, read_interval
 from leafe.results import show_estimate
 
 
@@ -27,7 +26,7 @@ def table(told: Mapping[str, Any]) -> list[list[str]]:
         body.append(
             [
                 method,
-                *(show_estimate(Estimate(*curve[at].values())) for at in ks),
+                *(show_estimate(read_interval(curve[at])) for at in ks),
                 *(show_difference(versus[at]) if versus else "" for at in ends),
                 f"{steps:.0f}",
                 f"{sharp['first_action_entropy']['mean']:.2f}",

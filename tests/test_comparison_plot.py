@@ -81,10 +81,12 @@ def test_a_method_without_a_line_is_told(tmp_path: Path) -> None:
 def test_groups_lie_side_by_side_with_their_names_and_the_smallest_and_largest_k(
     tmp_path: Path,
 ) -> None:
-    groups = {"feedback=what": CURVES, "feedback=nothing": {**CURVES, "grpo": CURVES["base"]}}
+    other = {**CURVES, "grpo": CURVES["base"]}
+    groups = {"feedback=what,kl=0.05": CURVES, "feedback=nothing,kl=0.05": other}
     draw_groups(groups, tmp_path / "a.svg")
     text = (tmp_path / "a.svg").read_text()
-    for words in ("feedback=what", "feedback=nothing", "Pass@1 on held-out", "Pass@8 on held-out"):
+    ticks, panels = ("what", "nothing", "0.05"), ("Pass@1 on held-out", "Pass@8 on held-out")
+    for words in (*ticks, "feedback, kl", *panels):
         assert f"<!-- {words}" in text
     draw_groups(groups, tmp_path / "b.svg")
     assert text == (tmp_path / "b.svg").read_text()
