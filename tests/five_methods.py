@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -75,11 +74,6 @@ def set_top(folder: Path, **entries: Any) -> None:
     params = yaml.safe_load((folder / "params.yaml").read_text())
     write_params(folder, params | entries)
     update_plan(folder / "params.yaml")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(path.read_text())
-    return values
 
 
 def explored(method: str) -> tuple[Tree, list[Reflection]]:

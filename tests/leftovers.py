@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from players import ROOT_EPISODE
 
 from leafe import layout
 from leafe.episode import Episode, Outcome, with_content_id
@@ -144,19 +146,12 @@ def leave_record(output: Path, stage: str, found: dict[str, Any]) -> None:
 
 def episode(number: int, iteration: str, solved: bool) -> Episode:
     return with_content_id(
-        Episode(
+        replace(
+            ROOT_EPISODE,
             id="",
             task_id=f"t{number % 6}",
             iteration=iteration,
-            wave="w0",
             sample=number // 6,
-            policy="p",
-            parent=None,
-            rollback_step=None,
-            experience=None,
-            first_observation="a ticket",
-            steps=(),
             outcome=Outcome.SOLVED if solved else Outcome.FAILED,
-            replayed_steps=0,
         )
     )

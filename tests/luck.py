@@ -54,7 +54,7 @@ class LostEnv(CoinEnv):
         return False
 
 class DownEnv(CoinEnv):
-    def step(self, action):
+    def start(self, task):  # not in step: a policy may fail before it
         raise OSError("the service is down")
 '''
 ROUNDS, TASKS, GROUP = 4, 12, 6

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from five_methods import BRANCHING, METHODS, branches, explored, read_json
+from five_methods import BRANCHING, METHODS, branches, explored
 
 from leafe import layout
 from leafe.chat import Chat
 from leafe.episode import Outcome
 from leafe.example import Example, TrainingSet
-from leafe.store import read_examples
+from leafe.store import read_examples, read_json
 from leafe.tree import Tree
 
 pytestmark = pytest.mark.timeout(1200)

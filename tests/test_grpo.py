@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import change_params, write_params
-from five_methods import read_json, repro
+from five_methods import repro
 from luck import GROUP, MADE, ROUNDS, TASKS, losses, same_weights, states
 
 # Fixtures are imported under their own names: pytest finds them there.
@@ -22,7 +22,7 @@ from test_pipeline import stages_run
 from flows.warm import warm_stages
 from leafe.episode import Episode, Outcome
 from leafe.plan import update_plan
-from leafe.store import read_episodes, read_tasks
+from leafe.store import read_episodes, read_json, read_tasks
 from leafe.training.checkpoint import policy_version
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import yaml
 from conftest import write_params
-from five_methods import METHODS, STEPS, branches, explored, read_json, set_top
+from five_methods import METHODS, STEPS, branches, explored, set_top
 from staging import complete, journal_keys, kill_when, start
 from test_pipeline import dvc, stages_run
 
 from leafe import layout
 from leafe.episode import Outcome
-from leafe.store import read_episodes, read_examples, read_tasks
+from leafe.store import read_episodes, read_examples, read_json, read_tasks
 
 pytestmark = pytest.mark.timeout(1200)
 
