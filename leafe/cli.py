@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from leafe.command import guarded
-from leafe.errors import BadInput, did_you_mean, show_value
+from leafe.errors import BadInput, did_you_mean, plain, show_value
 from leafe.layout import LEAFE
 from leafe.params import PARAMS_FILE
 from leafe.task import Split
@@ -171,6 +171,45 @@ def play(
     chosen = choose_task(environment.tasks(split), task)
     print(f"Task {chosen.id}")
     play_task(environment, chosen, input, print)
+
+
+env_app = typer.Typer(no_args_is_help=True, help="Look at the environments.")
+app.add_typer(env_app, name="env")
+
+
+@env_app.command()
+@guarded
+def check(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which; all that are installed, if none.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    tasks: Annotated[int, typer.Option(help="Tasks to solve by known solutions.", min=1)] = 20,
+    walks: Annotated[int, typer.Option(help="Random walks to replay.", min=1)] = 50,
+) -> None:
+    """Play environments: known solutions, exact replay, junk; say what each costs.
+
+    The exit code is 0 only where every one passes.
+
+    Example: [bold]leafe env check sokoban[/]
+    """
+    from leafe import fidelity_table
+    from leafe.results import make_room
+
+    sys.path.insert(0, os.getcwd())  # for an environment of one's own, as for play
+    wanted = fidelity_table.sections(names or [])
+    checked = list(fidelity_table.check_all(wanted, tasks=tasks, walks=walks))
+    if as_json:
+        print(fidelity_table.as_json(checked))
+    else:
+        console, table = Console(), fidelity_table.as_table(checked)
+        make_room(console, table)
+        console.print(table)
+        for one in checked:
+            for fault in one.faults:
+                print(plain(f"{one.name}: {fault}"), file=sys.stderr)
+    if not all(one.passed for one in checked):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

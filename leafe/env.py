@@ -83,6 +83,15 @@ class Environment(Protocol):
         ...
 
 
+@runtime_checkable
+class Solver(Protocol):
+    """An environment that knows how its tasks are solved (optional): for `leafe env check`."""
+
+    def solution(self, task: Task) -> Sequence[str]:
+        """Actions that solve a task; BadInput where it has no solution."""
+        ...
+
+
 @dataclass(frozen=True)
 class Lesson:
     """A played path with what a good reader of feedback would say of it: warm-start material."""

@@ -19,7 +19,15 @@ VALUES = {"task", "episode", "tree", "example", "pass_at_k", "params", "seeds", 
 VALUES |= {"chain", "text", "yaml_file", "method", "planning", "sections"}
 PORTS = {"env", "engine"}
 METHOD = {"rollout", "reflection", "branching", "filtering", "evaluation", "probe", "lessons"}
-METHOD |= {"chat", "early_experience", "exploration", "advantage", "sharpening", "comparison"}
+METHOD |= {
+    "chat",
+    "fidelity",
+    "early_experience",
+    "exploration",
+    "advantage",
+    "sharpening",
+    "comparison",
+}
 TOP = {"stages", "cli"}
 
 # Heavy libraries and the only places that may import them, deferred or not.

@@ -18,6 +18,7 @@ from leafe.params import PARAMS_FILE
 
 ENVIRONMENTS = {
     "desk": "leafe.envs.desk:Desk",
+    "sokoban": "leafe.envs.sokoban:Sokoban",
 }
 OWN = "your own as package.module:Class"
 

@@ -99,6 +99,13 @@ class Desk:
         """A fresh desk for one ticket."""
         return DeskEnv(self.settings.refusals, self.settings.feedback)
 
+    def solution(self, task: Task) -> list[str]:
+        """The calls that the rulebook demands, the goal last."""
+        duties = Rulebook.model_validate(task.payload["rulebook"]).duties(
+            Ticket(**task.payload["ticket"])
+        )
+        return [f"{duty.tool}()" for duty in duties]
+
     def lessons(self, count: int, seed: int) -> Iterator[Lesson]:
         """Lessons on other companies' rulebooks; see `leafe.envs.desk.teacher`."""
         avoid = (self.rulebook, draw_rulebook(UNSEEN))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from leafe.env import Lesson
 from leafe.envs.desk.rulebook import TOOLS, Rulebook, Ticket, all_tickets, draw_rulebook
+from leafe.envs.teaching import lessons_on
 from leafe.seeds import seed_from
 from leafe.task import make_task
 
@@ -27,10 +28,6 @@ NOTES_FOLLOWED = 0.97
 SLIPS = 0.02
 """Share of moves that are any tool at all: a clerk who never slips is never refused oddly."""
 EPISODES_PER_RULEBOOK = 8
-BRANCHES = 3
-"""How often a lesson goes back: later reflections are over histories that hold a note."""
-LOOKS_BACK_EARLY = 0.25
-"""Share of lessons that end in a reflection before the episode does."""
 
 REFUSED = re.compile(r"^(?:no )?(\w+) (?:refused:|yet:)")
 NEEDED = re.compile(r"needs (\w+) first|: (\w+) comes first")
@@ -68,8 +65,11 @@ def lessons(count: int, seed: int, avoid: Sequence[Rulebook], desk: Desk) -> Ite
         if rulebook in avoid:
             continue
         for _ in range(EPISODES_PER_RULEBOOK):
-            clerk = Clerk(desk, rulebook, rng.choice(tickets), others, rng)
-            for lesson in clerk.lessons():
+            ticket = rng.choice(tickets)
+            payload = {"ticket": vars(ticket), "rulebook": rulebook.model_dump(mode="json")}
+            clerk = Clerk(rulebook, ticket, others, rng)
+            task = make_task(desk.name, "train", payload)
+            for lesson in lessons_on(task, desk, clerk, rng):
                 made += 1
                 yield lesson
 
@@ -84,59 +84,26 @@ def routine(rulebook: Rulebook) -> Routine:
 
 
 class Clerk:
-    """Plays one ticket and goes back after failures, as the method will."""
+    """Plays one ticket: by its rules, or as another company's would be played."""
 
     def __init__(
-        self,
-        desk: Desk,
-        rulebook: Rulebook,
-        ticket: Ticket,
-        others: Sequence[Routine],
-        rng: random.Random,
+        self, rulebook: Rulebook, ticket: Ticket, others: Sequence[Routine], rng: random.Random
     ) -> None:
-        self._desk, self._rulebook, self._ticket = desk, rulebook, ticket
-        self._others, self._rng = others, rng
+        self._ticket, self._others, self._rng = ticket, others, rng
         self._duties = [duty.tool for duty in rulebook.duties(ticket)]
 
-    def lessons(self) -> Iterator[Lesson]:
-        """A first attempt, then branches from where each attempt went wrong."""
-        actions: list[str] = []
-        notes: dict[int, str] = {}
-        for _ in range(1 + BRANCHES):
-            start = len(actions)
-            observations, actions, solved = self._play(actions, notes)
-            if solved or self._rng.random() < LOOKS_BACK_EARLY:
-                seen = self._rng.randint(start + 1, len(actions))
-                observations, actions = observations[: seen + 1], actions[:seen]
-            step = first_refusal(observations)
-            verdict = None if step is None else (step, write_note(observations[step + 1]))
-            yield Lesson(tuple(observations), tuple(actions), dict(notes), start, verdict)
-            if solved or verdict is None:
-                return
-            step, note = verdict
-            actions = actions[:step]
-            notes = {t: said for t, said in notes.items() if t < step} | {step: note}
+    def fault(self, observations: Sequence[str], actions: Sequence[str]) -> int | None:
+        """The step of the first refusal."""
+        return first_refusal(observations)
 
-    def _play(
-        self, replayed: Sequence[str], notes: dict[int, str]
-    ) -> tuple[list[str], list[str], bool]:
-        env = self._desk.make()
-        task = make_task(
-            "desk",
-            "train",
-            {"ticket": vars(self._ticket), "rulebook": self._rulebook.model_dump(mode="json")},
-        )
-        observations, actions = [env.start(task)], list[str]()
-        while True:
-            t = len(actions)
-            action = replayed[t] if t < len(replayed) else self._move(observations, actions, notes)
-            result = env.step(action)
-            actions.append(action)
-            observations.append(result.observation)
-            if result.terminated or len(actions) >= self._desk.max_steps:
-                return observations, actions, result.reward >= 1
+    def write_note(self, observations: Sequence[str], actions: Sequence[str], step: int) -> str:
+        """What the refusal says to do."""
+        return write_note(observations[step + 1])
 
-    def _move(self, observations: list[str], actions: list[str], notes: dict[int, str]) -> str:
+    def move(
+        self, observations: Sequence[str], actions: Sequence[str], notes: Mapping[int, str]
+    ) -> str:
+        """A note's call, or a refusal's; otherwise the right one, or a guess."""
         draw = self._rng.random
         noted = re.search(r"call (\w+)", notes.get(len(actions), ""))
         hint = hinted(observations[-1])

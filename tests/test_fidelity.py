@@ -1,0 +1,142 @@
+"""Every environment keeps the promises of its port; one that breaks any is caught."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from leafe.envs import ENVIRONMENTS, make_environment
+from leafe.fidelity import check
+
+WALKS = 200
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_walks_are_replayed_exactly_solutions_solve_and_junk_is_answered(name: str) -> None:
+    found = check(make_environment({"name": name}), tasks=40, walks=WALKS)
+    assert found.faults == ()
+    assert (found.walks, found.solved, found.tried) == (WALKS, 40, 40)
+    assert found.reset_ms > 0
+    assert found.step_ms > 0
+    assert found.rollback_ms > 0
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_another_process_sees_the_same_tasks_and_observations(name: str) -> None:
+    program = (
+        "import sys; from leafe.envs import make_environment; from leafe.fidelity import play\n"
+        "world = make_environment({'name': sys.argv[1]})\n"
+        "tasks = [*world.tasks('train')[:20], *world.tasks('test')[:20]]\n"
+        "for task in tasks: print(task.id, play(world, task, world.solution(task)[:-1])[0])\n"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program, name],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    assert len(told) == 1
+    assert len(told.pop().splitlines()) == 40
+
+
+BROKEN = '''
+"""A safe with one defect, named by the environment variable DEFECT."""
+import os, random
+from examples.safe import Dials, Safe
+from leafe.env import StepResult
+
+class BrokenDials(Dials):
+    def step(self, action):
+        said = super().step(action)
+        match os.environ["DEFECT"]:
+            case "forgets":
+                return StepResult(f"{said.observation} {random.random()}", 0.0, False, False)
+            case "raises" if not action.isascii():
+                raise UnicodeError("no such letter")
+            case "silent" if not action.startswith("turn"):
+                return StepResult(" ", 0.0, False, False)
+            case "generous" if not action:
+                return StepResult("fine", 1.0, True, False)
+        return said
+
+class Broken(Safe):
+    make = BrokenDials
+    def solution(self, task):
+        code = [len(trait) % task.payload["numbers"] + 1 for trait in task.payload["traits"]]
+        return [f"turn({number})" for number in code[os.environ["DEFECT"] == "unsolved":]]
+'''
+
+
+def env_check(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "leafe.cli", "env", "check", *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    params = (ROOT / "params.yaml").read_text()
+    head, _, rest = params.partition("\nenv:\n")
+    _, _, tail = rest.partition("\nmodel:\n")
+    own = f'{head}\nenv: {{name: "broken:Broken", numbers: 5}}\nmodel:\n{tail}'
+    (tmp_path / "params.yaml").write_text(own)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("defect", "words"),
+    [
+        ("forgets", "a replay of task"),
+        ("raises", "other scripts as an action raises UnicodeError: no such letter"),
+        ("silent", "nothing as an action is not answered in words"),
+        ("generous", "nothing as an action is rewarded"),
+        ("unsolved", "the known solution does not solve task"),
+    ],
+)
+def test_an_environment_with_a_defect_does_not_pass(broken: Path, defect: str, words: str) -> None:
+    done = env_check(broken, "broken:Broken", "--tasks", "4", DEFECT=defect)
+    assert done.returncode == 1, done.stderr
+    assert f"safe: {words}" in done.stderr
+    assert "Traceback" not in done.stderr
+    [row] = [line for line in done.stdout.splitlines() if line.startswith("| safe")]
+    assert row.rstrip(" |").endswith("no")
+
+
+def test_a_sound_one_of_ones_own_passes_beside_all_that_come_along(broken: Path) -> None:
+    done = env_check(broken, "--json", "--tasks", "6", "--walks", "20", DEFECT="none")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told.keys() == {*ENVIRONMENTS, "safe"}
+    assert all(one["passed"] and one["solved"] == one["tried"] == 6 for one in told.values())
+
+
+def test_the_table_has_a_row_an_environment_and_can_be_pasted_into_a_page() -> None:
+    done = env_check(ROOT, "desk", "sokoban", "--tasks", "4", "--walks", "5")
+    assert done.returncode == 0
+    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["desk", "sokoban"]
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    done = env_check(tmp_path, "sokobam")
+    assert done.returncode == 2
+    assert done.stderr == "Error: the environment 'sokobam' is not known; did you mean sokoban?\n"
+    assert done.stdout == ""
