@@ -166,9 +166,11 @@ def test_what_is_expected_is_nowhere_in_the_box(tmp_path: Path) -> None:
     assert "given-to-it" in judged.stdout
     assert secret not in judged.stdout + judged.stderr
     functions = read_one(tmp_path, MBPP | {"test_list": [f"assert add('', '') == {secret!r}"]})
-    spy = f"{spy.replace('sys.stdin.read()', '0')}\ndef add(a, b): return str(gc.get_objects())"
+    told = "ascii([o for o in gc.get_objects() if isinstance(o, dict)])[:100_000]"
+    spy = f"import gc\ndef add(a, b): return {told}"
     [judged] = judge.run_tests(functions, spy, functions.public)
     assert judged.verdict is Verdict.WA
+    assert len(judged.stdout) > 10_000
     assert secret not in judged.stdout + judged.stderr
 
 
