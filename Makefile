@@ -19,9 +19,9 @@ test: $(BIN)/.installed system
 	mypy
 	pytest
 
-# Chromium for the tests that look at the MLflow UI: installed where apt-get may.
+# bubblewrap for the environment `code`, Chromium for browser tests: installed where apt-get may.
 system:
-	@tests/install-system-packages
+	@./install-system-packages
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
