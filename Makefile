@@ -21,7 +21,7 @@ test: $(BIN)/.installed system
 
 # bubblewrap for the environment `code`, Chromium for browser tests: installed where apt-get may.
 system:
-	@./install-system-packages
+	@.ci/install-system-packages
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
