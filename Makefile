@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run test compare system
+.PHONY: run test compare bench system
 
 run: $(BIN)/.installed
 	python -m flows.pipeline
@@ -12,6 +12,10 @@ run: $(BIN)/.installed
 # All methods side by side (comparisons.yaml); `make compare NAME=feedback` for another comparison.
 compare: $(BIN)/.installed
 	python -m flows.comparison $(NAME)
+
+# What is fast and what it costs: benchmarks/README.md.
+bench: $(BIN)/.installed system
+	python -m benchmarks
 
 test: $(BIN)/.installed system
 	ruff check .

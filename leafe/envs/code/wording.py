@@ -53,6 +53,7 @@ def say_problem(problem: Problem) -> str:
     told += [
         f"Public test {number}.\n{show_test(problem, test.input, test.output)}"
         for number, test in enumerate(problem.public, start=1)
+        if not all(part.strip() in problem.description for part in test)  # an example there
     ]
     return "\n\n".join(told)
 

@@ -1,0 +1,1 @@
+"""What is measured on one machine in one run, as ratios: `make bench`."""
