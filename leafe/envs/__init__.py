@@ -19,6 +19,7 @@ from leafe.params import PARAMS_FILE
 ENVIRONMENTS = {
     "desk": "leafe.envs.desk:Desk",
     "sokoban": "leafe.envs.sokoban:Sokoban",
+    "webshop": "leafe.envs.webshop:WebShop",
     "code": "leafe.envs.code:Code",
 }
 OWN = "your own as package.module:Class"
