@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError, field_validator, model_validato
 from safetensors.torch import load_file, save_file
 
 from leafe.engines.scripted import read_script
+from leafe.envs import ENVIRONMENTS as KNOWN
 from leafe.envs import make_environment
 from leafe.envs.desk.rulebook import CASES, draw_rulebook
 from leafe.errors import BadInput, describe
@@ -25,11 +26,12 @@ from leafe.stages.checks import check_writable
 from leafe.stages.warm_start import take
 from leafe.training.checkpoint import check_policy, load_model, load_tokenizer
 
+NAMES = f"allowed: {', '.join(KNOWN)}, your own as package.module:Class"
 ENVIRONMENTS: list[tuple[dict[str, Any], str]] = [
-    ({}, "env.name is missing; allowed: desk, your own as package.module:Class"),
+    ({}, f"env.name is missing; {NAMES}"),
     ({"name": 3}, "env.name is 3; allowed: desk"),
     ({"name": "dosk"}, "env.name is 'dosk'; did you mean desk?"),
-    ({"name": "zoo"}, "env.name is 'zoo'; allowed: desk, your own as package.module:Class"),
+    ({"name": "zoo"}, f"env.name is 'zoo'; {NAMES}"),
     ({"name": "no.such:Thing"}, "env.name is 'no.such:Thing', but No module named 'no'"),
     ({"name": "os:path"}, "env.name is 'os:path', but"),
     ({"name": "..x:Y"}, "env.name is '..x:Y', but"),
