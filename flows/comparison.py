@@ -29,7 +29,7 @@ from flows.terminal import say
 from flows.warm import warm_stages
 from leafe import layout
 from leafe.compare import write_results
-from leafe.comparison_table import as_table
+from leafe.comparison_table import as_table, learning_table, table
 from leafe.envs import make_environment
 from leafe.errors import BadInput
 from leafe.grid import Comparison, Point, read_comparison
@@ -154,9 +154,10 @@ def run(name: str | None) -> None:
     for group, figures in told.items():
         if comparison.by:
             say(f"\n{group}")
-        shown = as_table(figures)
-        make_room(console, shown)
-        console.print(shown)
+        for rows in (table(figures), learning_table(figures)):
+            shown = as_table(rows)
+            make_room(console, shown)
+            console.print(shown)
     say(f"Figures: metrics/{name}.json, picture: plots/{name}.svg")
 
 

@@ -118,19 +118,22 @@ def read_interval(figure: Mapping[str, float]) -> Estimate:
 
 
 def learning(group: Group, method: str, seed: int) -> list[dict[str, Any]]:
-    """Pass@1 after each iteration, and the environment steps per task spent until then."""
+    """After each iteration: Pass@k, LEAFE minus that, and the steps per task spent until then."""
     points = []
-    for iteration, runs in zip(group.iterations, group.runs[method], strict=True):
+    for n, iteration in enumerate(group.iterations):
+        runs = group.runs[method][n]
         evaluated = [
             read_json(f / layout.metrics(iteration, method)) for f in group.folders.values()
         ]
-        points.append(
-            {
-                "iteration": iteration,
-                "env_steps_per_task": fmean(e["env_steps_per_task_so_far"] for e in evaluated),
-                "pass_at_1": _interval(pass_at(runs, [1], seed)[1]),
-            }
-        )
+        point: dict[str, Any] = {
+            "iteration": iteration,
+            "env_steps_per_task": fmean(e["env_steps_per_task_so_far"] for e in evaluated),
+            **_by_k(pass_at(runs, group.ks, seed)),
+        }
+        if LEAFE in group.runs and method != LEAFE:
+            leafe = group.runs[LEAFE][n]
+            point["difference"] = _by_k(difference(leafe, runs, group.ks, seed))
+        points.append(point)
     return points
 
 

@@ -1,8 +1,8 @@
-"""The table of a comparison: a row a method, from the figures that `leafe/compare.py` makes."""
+"""The tables of a comparison: a row a method, from the figures that `leafe/compare.py` makes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -14,7 +14,7 @@ from leafe.results import show_estimate
 
 
 def table(told: Mapping[str, Any]) -> list[list[str]]:
-    """A group's results as texts, the heading first."""
+    """A group's results in the end as texts, the heading first."""
     ks = [at for at in ("pass_at_1", "pass_at_8", "pass_at_32") if at in told["methods"][THE_BASE]]
     ends = [ks[0], ks[-1]] if told["differences"] else []
     heading = ["method", *(_label(at) for at in ks), *(f"LEAFE - it, {_label(at)}" for at in ends)]
@@ -37,6 +37,22 @@ def table(told: Mapping[str, Any]) -> list[list[str]]:
     return [heading, *body]
 
 
+def learning_table(told: Mapping[str, Any]) -> list[list[str]]:
+    """After each iteration: Pass@1 / Pass@k of the largest k, and the steps spent until then."""
+    ends = [at for at in ("pass_at_1", "pass_at_32") if at in told["methods"][THE_BASE]]
+    heading = ["method", *(f"{i}: {' / '.join(map(_label, ends))}" for i in told["iterations"])]
+    body = []
+    for method, points in told["learning"].items():
+        figures = [" / ".join(_figure(point[at]["mean"]) for at in ends) for point in points]
+        steps = [f"{point['env_steps_per_task']:.0f} steps" for point in points]
+        body.append([method, *map(", ".join, zip(figures, steps, strict=True))])
+    return [heading, *body]
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0") if value == value else "-"
+
+
 def _label(at: str) -> str:
     return f"Pass@{at.rpartition('_')[2]}"
 
@@ -55,9 +71,9 @@ def show_difference(interval: Mapping[str, float]) -> str:
     return f"{signed(interval['mean'], 3)} [{low}, {high}]"
 
 
-def as_table(told: Mapping[str, Any]) -> Table:
+def as_table(rows: Sequence[Sequence[str]]) -> Table:
     """For a terminal."""
-    heading, *body = table(told)
+    heading, *body = rows
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for n, name in enumerate(heading):
         shown.add_column(name, justify="right" if n else "left")

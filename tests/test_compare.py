@@ -96,6 +96,16 @@ def test_the_figures_have_the_names_that_were_promised(story: Story) -> None:
         assert spent["seconds"] > 0
 
 
+def test_each_iteration_has_its_figures_and_the_last_are_those_of_the_end(story: Story) -> None:
+    for method in ("leafe", "rejection_sampling"):
+        [*_, last] = points = story.told["learning"][method]
+        assert [point["iteration"] for point in points] == story.told["iterations"]
+        assert last["pass_at_4"] == story.told["methods"][method]["pass_at_4"]
+        assert ("difference" in last) == (method != "leafe")
+    assert last["difference"] == story.told["differences"]["rejection_sampling"]
+    assert "i1: Pass@1" in story.finished.text
+
+
 def test_the_mean_is_that_of_the_points(story: Story) -> None:
     points = story.folder.glob(".leafe/compare/small/rulebook=*/metrics/leafe/i1.json")
     each = [json.loads(path.read_text())["pass_at_1"] for path in points]
