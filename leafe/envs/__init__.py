@@ -21,7 +21,10 @@ ENVIRONMENTS = {
     "sokoban": "leafe.envs.sokoban:Sokoban",
     "webshop": "leafe.envs.webshop:WebShop",
     "code": "leafe.envs.code:Code",
+    "gymnasium": "leafe.envs.gymnasium:Gymnasium",
 }
+EXTRAS = {"gymnasium": "gymnasium"}
+"""Environment -> the extra of leafe that brings what it stands on."""
 OWN = "your own as package.module:Class"
 
 
@@ -51,5 +54,7 @@ def _family(name: str) -> Any:
         family = getattr(importlib.import_module(module), attribute)
         family.options.model_validate  # noqa: B018 - whether it is an environment at all
     except (ImportError, AttributeError, ValueError, TypeError) as error:
+        if name in EXTRAS:
+            error = ImportError(f"{error}; install leafe[{EXTRAS[name]}]")
         raise BadInput(f"{PARAMS_FILE}: env.name is {show_value(name)}, but {error}") from error
     return family
