@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import subprocess
 import sys
 from typing import Any
@@ -16,11 +17,13 @@ from leafe.envs.gymnasium.taxi import MOVES
 from leafe.errors import BadInput
 from leafe.task import check_disjoint
 
+LETTERS = string.ascii_lowercase + string.digits + " "
+
 
 class Countdown(gymnasium.Env[str, str]):
     """Say `go` as often as the seed says; whatever else is said costs a point."""
 
-    observation_space = action_space = Text(max_length=20, charset="abcdefghijklmnopqrstuvwxyz 0123456789")
+    observation_space = action_space = Text(max_length=20, charset=LETTERS)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[str, dict[str, Any]]:
         super().reset(seed=seed)
