@@ -193,12 +193,15 @@ def check(
 
     Example: [bold]leafe env check sokoban[/]
     """
-    from leafe import fidelity_table
+    from leafe import fidelity, fidelity_table
     from leafe.results import make_room
 
     sys.path.insert(0, os.getcwd())  # for an environment of one's own, as for play
     wanted = fidelity_table.sections(names or [])
-    checked = list(fidelity_table.check_all(wanted, tasks=tasks, walks=walks))
+    environments, missing = fidelity_table.installed(wanted, names or [])
+    for sentence in missing:
+        print(sentence, file=sys.stderr)
+    checked = [fidelity.check(world, tasks=tasks, walks=walks) for world in environments]
     if as_json:
         print(fidelity_table.as_json(checked))
     else:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+from leafe.env import Environment
 from leafe.envs import ENVIRONMENTS, make_environment
 from leafe.errors import BadInput, did_you_mean, show_value
-from leafe.fidelity import Fidelity, check
+from leafe.fidelity import Fidelity
 from leafe.params import PARAMS_FILE, load_params
 
 HEADING = ("environment", "tasks", "reset", "step", "rollback", "solved", "replays", "passed")
@@ -34,12 +35,22 @@ def sections(names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     return {name: chosen[name] for name in names or chosen}
 
 
-def check_all(
-    wanted: Mapping[str, Mapping[str, Any]], *, tasks: int, walks: int
-) -> Iterator[Fidelity]:
-    """Check one after the other."""
-    for section in wanted.values():
-        yield check(make_environment(section), tasks=tasks, walks=walks)
+def installed(
+    wanted: Mapping[str, Mapping[str, Any]], named: Sequence[str]
+) -> tuple[list[Environment], list[str]]:
+    """The environments, and a sentence for each that cannot start here.
+
+    One that is named, or set up in `params.yaml`, must start: BadInput says why it does not.
+    """
+    found, missing = [], []
+    for name, section in wanted.items():
+        try:
+            found.append(make_environment(section))
+        except BadInput as error:
+            if name in named or len(section) > 1:
+                raise
+            missing.append(f"{name} is left out: {error}")
+    return found, missing
 
 
 def as_table(checked: Sequence[Fidelity]) -> Table:

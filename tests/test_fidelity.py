@@ -135,6 +135,20 @@ def test_the_table_has_a_row_an_environment_and_can_be_pasted_into_a_page() -> N
     assert len({line.count("|") for line in lines}) == 1
 
 
+def test_one_that_cannot_start_here_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gymnasium.py").write_text("raise ImportError('not here')\n")
+    hidden = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    some = ("--tasks", "2", "--walks", "2")
+    done = env_check(tmp_path, *some, "--json", **hidden)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout).keys() == {*ENVIRONMENTS} - {"gymnasium"}
+    assert "gymnasium is left out: " in done.stderr
+    assert "not here; install leafe[gymnasium]" in done.stderr
+    named = env_check(tmp_path, *some, "gymnasium", **hidden)
+    assert (named.returncode, named.stdout) == (2, "")
+    assert "not here; install leafe[gymnasium]" in named.stderr
+
+
 def test_an_unknown_one_is_refused(tmp_path: Path) -> None:
     done = env_check(tmp_path, "sokobam")
     assert done.returncode == 2
