@@ -11,7 +11,7 @@ from dvc.lock import LockError
 from dvc.repo import Repo
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from flows.rwlock import mend_rwlock
+from flows.mending import mend
 from leafe.errors import BadInput
 
 
@@ -40,7 +40,7 @@ def read_stages() -> list[Node]:
     Where several could go next, the one on which least depends goes first: a policy is measured
     before the next iteration starts. Raises LockError where DVC stays busy.
     """
-    mend_rwlock()
+    mend()
     # Signals come to the main thread alone: an interrupt waits for DVC, which would leave its
     # table of locks half written.
     with ThreadPoolExecutor(max_workers=1) as thread:

@@ -18,7 +18,7 @@ from typing import IO
 
 from dvc.lock import LockError
 
-from flows.rwlock import mend_rwlock
+from flows.mending import mend
 from flows.stopping import signals_wait
 from flows.warm import SOCKET
 
@@ -120,7 +120,7 @@ def run_dvc(
     process: subprocess.Popen[str] | None = None
     if STOPPED.is_set():
         raise StageFailed(name, "it was stopped")
-    mend(folder)
+    mend_if_free(folder)
     try:
         with signals_wait():
             process = subprocess.Popen(
@@ -146,7 +146,7 @@ def run_dvc(
             RUNNING.discard(process)
             with signals_wait():
                 end_group(process)
-                mend(folder)
+                mend_if_free(folder)
     if STOPPED.is_set():  # not worth another try
         raise StageFailed(name, "it was stopped")
     if code != 0:
@@ -154,10 +154,10 @@ def run_dvc(
     return output.executed
 
 
-def mend(folder: Path) -> None:
-    """Drop what a killed dvc command left half written; the next run does it where one works."""
+def mend_if_free(folder: Path) -> None:
+    """Mend what a killed dvc command left half written; the next run does it where one works."""
     with suppress(LockError):
-        mend_rwlock(folder)
+        mend(folder)
 
 
 def environment() -> dict[str, str]:
