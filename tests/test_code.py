@@ -13,7 +13,8 @@ import pytest
 from leafe.env import StepResult
 from leafe.envs.code import Code, CodeOptions, judge
 from leafe.envs.code.judge import SandboxFailed
-from leafe.envs.code.problem import Problem, read_problems
+from leafe.envs.code.problem import Problem
+from leafe.envs.code.reading import read_problems
 from leafe.envs.code.wording import GRAMMAR, SOLVED
 from leafe.errors import BadInput
 from leafe.sandbox import Ran, Verdict

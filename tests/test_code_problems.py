@@ -58,7 +58,7 @@ def test_there_are_problems_of_every_grade_and_most_are_easy() -> None:
 
 
 def test_the_file_is_small() -> None:
-    assert FILE.stat().st_size < 1_500_000
+    assert FILE.stat().st_size < 1_000_000
 
 
 @EACH

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leafe.env import Environment, StepResult, Teacher
-from leafe.envs.desk import UNSEEN, Desk, DeskOptions
+from leafe.envs.desk import Desk, DeskOptions
 from leafe.envs.desk.rulebook import QUOTAS, TOOLS, Rulebook, Ticket, all_tickets, draw_rulebook
 from leafe.envs.desk.teacher import first_refusal, hinted
 from leafe.envs.desk.wording import LOCKED, SOLVED, Feedback
+from leafe.envs.teaching import UNSEEN
 from leafe.task import Task, check_disjoint
 
 

@@ -10,10 +10,11 @@ import pytest
 from test_desk import play
 
 from leafe.env import Lesson
-from leafe.envs.desk import UNSEEN, Desk, DeskOptions
+from leafe.envs.desk import Desk, DeskOptions
 from leafe.envs.desk.rulebook import Rulebook, Ticket, draw_rulebook
 from leafe.envs.desk.teacher import REFUSED, first_refusal, hinted
 from leafe.envs.desk.wording import SOLVED, Feedback
+from leafe.envs.teaching import UNSEEN
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from typing import Protocol
 from leafe.env import Environment, Lesson
 from leafe.task import Task
 
+UNSEEN = 1_000_000_007
+"""Seed of the world on which a base model is measured."""
 BRANCHES = 3
 """How often a lesson goes back: later reflections are over histories that hold a note."""
 LOOKS_BACK_EARLY = 0.25

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from leafe.env import Env, StepResult
 from leafe.envs.code import wording
 from leafe.envs.code.judge import run_tests
-from leafe.envs.code.problem import Problem, read_problems
+from leafe.envs.code.problem import Problem
+from leafe.envs.code.reading import read_problems
 from leafe.errors import BadInput, show_value
 from leafe.params import PARAMS_FILE
 from leafe.sandbox.canary import check_sandbox

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from leafe.envs.code.test import Test
+from leafe.envs.code.problem import Test
 
 MARK = "\x1e"
 """Begins each line in which the harness writes a value."""

@@ -14,8 +14,7 @@ from os import sched_getaffinity
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from leafe.envs.code import functions
-from leafe.envs.code.problem import Problem
-from leafe.envs.code.test import Test
+from leafe.envs.code.problem import Problem, Test
 from leafe.sandbox import Limits, Ran, Verdict, run
 
 OUTPUT_BYTES = 2**20

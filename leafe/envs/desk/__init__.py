@@ -28,13 +28,11 @@ from leafe.envs.desk.rulebook import (
     draw_rulebook,
     read_rulebook,
 )
+from leafe.envs.teaching import UNSEEN
 from leafe.errors import BadInput
 from leafe.params import PARAMS_FILE
 from leafe.seeds import seed_from
 from leafe.task import Split, Task, make_task
-
-UNSEEN = 1_000_000_007
-"""Seed of the rulebook on which a base model is measured."""
 
 
 class DeskOptions(BaseModel):

@@ -21,12 +21,10 @@ from leafe.envs.sokoban import teacher, wording
 from leafe.envs.sokoban.generator import Band, canonical, draw_levels
 from leafe.envs.sokoban.level import MOVES, Level, parse_level, read_xsb
 from leafe.envs.sokoban.planner import solve
+from leafe.envs.teaching import UNSEEN
 from leafe.errors import BadInput
 from leafe.params import PARAMS_FILE
 from leafe.task import Split, Task, make_task
-
-UNSEEN = 1_000_000_007
-"""Seed of the levels on which a base model is measured."""
 
 
 class SokobanOptions(BaseModel):

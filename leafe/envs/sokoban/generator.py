@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from leafe.envs.sokoban.level import MOVES, Level, Place, Room, shift, turned
+from leafe.envs.sokoban.level import MOVES, Level, Place, Room, reach, shift, turned
 from leafe.envs.sokoban.planner import pushes_home, solve
 from leafe.seeds import seed_from
 
@@ -60,7 +60,7 @@ def draw_level(size: int, boxes: int, band: Band, rng: random.Random) -> Level |
     room = Room(size, size, everywhere - floor, targets)
     player = rng.choice(sorted(floor - targets))
     away = _pull_away(Level(room, targets, player), STEPS * boxes, rng)
-    reached = _reach(away.player, set(floor - away.boxes))
+    reached = reach(away.player, floor - away.boxes)
     level = replace(away, player=rng.choice(sorted(reached)))
     solution = solve(level, band.most)
     return level if solution is not None and len(solution) >= band.least else None
@@ -77,22 +77,11 @@ def _draw_floor(size: int, rng: random.Random) -> frozenset[Place]:
     free = {(r, c) for r in inner for c in inner if rng.random() >= WALLS}
     parts: list[set[Place]] = []
     while free:
-        part = _reach(min(free), free)
+        part = reach(min(free), free)
         free -= part
         parts.append(part)
     largest = max(parts, key=len, default=set[Place]())
     return frozenset(largest)
-
-
-def _reach(start: Place, free: set[Place]) -> set[Place]:
-    reached, queue = {start}, [start]
-    while queue:
-        place = queue.pop()
-        for to in (shift(place, way) for way in MOVES.values()):
-            if to in free and to not in reached:
-                reached.add(to)
-                queue.append(to)
-    return reached
 
 
 def _pull_away(level: Level, steps: int, rng: random.Random) -> Level:

@@ -6,7 +6,7 @@ Places are (row, column) from the top left. Knows the rules of one move, and no 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -127,16 +127,21 @@ def parse_level(rows: Iterable[str]) -> Level:
 def _check_closed(level: Level) -> None:
     """ValueError where the player could walk out of the drawing (boxes are no walls)."""
     room = level.room
-    seen, queue = {level.player}, [level.player]
+    for row, column in sorted(reach(level.player, room.floor)):
+        if row in {0, room.height - 1} or column in {0, room.width - 1}:
+            raise ValueError(f"its wall has a gap in row {row + 1}, column {column + 1}")
+
+
+def reach(start: Place, free: Set[Place]) -> set[Place]:
+    """The places that can be walked to from one over others that are free."""
+    reached, queue = {start}, [start]
     while queue:
         place = queue.pop()
-        if place[0] in {0, room.height - 1} or place[1] in {0, room.width - 1}:
-            raise ValueError(f"its wall has a gap in row {place[0] + 1}, column {place[1] + 1}")
-        for way in MOVES.values():
-            to = shift(place, way)
-            if to in room.floor and to not in seen:
-                seen.add(to)
+        for to in (shift(place, way) for way in MOVES.values()):
+            if to in free and to not in reached:
+                reached.add(to)
                 queue.append(to)
+    return reached
 
 
 def read_xsb(path: Path) -> list[Level]:

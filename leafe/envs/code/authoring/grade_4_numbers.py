@@ -29,7 +29,7 @@ PROBLEMS = (
         task="""A shop notes what it gains each day; a loss is negative. Find the k days in a row
             that gained the most together. If several stretches gained the same, take the
             earliest.""",
-        given="""The first line has n and k, 1 <= k <= n <= 10000. The second line has n whole
+        given="""The first line has n and k, 1 <= k <= n <= 2000. The second line has n whole
             numbers, each from -10000 to 10000.""",
         wanted="The gain of these days together, and the number of the first of them, from 1.",
         public=("5 2\n1 3 4 2 5", "4 1\n2 -1 2 9"),
@@ -40,7 +40,7 @@ PROBLEMS = (
             "3 3\n0 0 0",
             "4 2\n0 0 0 0",
             *(_window(rng, n, k, high) for n, k, high in ((10, 3, 2), (100, 9, 9), (300, 100, 50))),
-            _window(rng, 10000, 5000, 99),
+            _window(rng, 2000, 1000, 99),
         ],
         solution="""
             n, k = map(int, input().split())

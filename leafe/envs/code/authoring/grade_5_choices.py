@@ -109,7 +109,7 @@ PROBLEMS = (
         task="""Heaps of gravel are to become one. To put two heaps together takes as many minutes
             as the new heap has buckets. Any two heaps can be next. Find the smallest number of
             minutes in all.""",
-        given="""The first line has n, 1 <= n <= 10000. The second line has the n sizes in buckets,
+        given="""The first line has n, 1 <= n <= 2000. The second line has the n sizes in buckets,
             from 1 to 10000.""",
         wanted="The number of minutes.",
         public=("3\n4 1 2", "4\n1 2 4 8"),
@@ -120,7 +120,7 @@ PROBLEMS = (
             "5\n1 1 1 1 1",
             "6\n5 6 7 8 9 10",
             *(counted(numbers(rng, n, 1, top)) for n, top in ((5, 9), (30, 30), (300, 10000))),
-            counted(numbers(rng, 10000, 1, 9999)),
+            counted(numbers(rng, 2000, 1, 9999)),
         ],
         solution="""
             import heapq

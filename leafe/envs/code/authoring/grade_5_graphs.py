@@ -110,7 +110,7 @@ PROBLEMS = (
             Two people are in one circle if they are friends, or linked by friends of friends.
             After each new friendship, tell how many circles there are; a person without friends is
             one too.""",
-        given="""The first line has n and q, 1 <= n <= 5000, 1 <= q <= 5000. Each of the next q
+        given="""The first line has n and q, 1 <= n <= 1000, 1 <= q <= 1000. Each of the next q
             lines has two people from 1 to n. They may be friends already, or be the same person:
             then nothing changes.""",
         wanted="q lines, each with the number of circles.",
@@ -121,7 +121,7 @@ PROBLEMS = (
             "4 3\n1 2\n2 1\n3 3",
             "5 5\n1 2\n3 4\n2 3\n4 1\n5 5",
             *(_links(rng, n, q) for n, q in ((6, 8), (40, 40), (200, 300))),
-            rows([5000, 4999], *([i, i + 1] for i in range(1, 5000))),
+            rows([1000, 999], *([i, i + 1] for i in range(1, 1000))),
         ],
         solution="""
             n, q = map(int, input().split())

@@ -92,7 +92,7 @@ PROBLEMS = (
             not ready by its time, in minutes from now. He works on one order at a time, in any
             order, and may leave orders out. Find the largest number of orders that can be ready in
             time.""",
-        given="""The first line has n, 1 <= n <= 4000. Each of the next n lines has the minutes
+        given="""The first line has n, 1 <= n <= 1000. Each of the next n lines has the minutes
             that an order takes and the time by which it must be ready, both from 1 to 1000000.""",
         wanted="The number of orders.",
         public=("3\n2 2\n2 4\n2 5", "2\n5 4\n1 1"),
@@ -104,8 +104,8 @@ PROBLEMS = (
             "3\n2 6\n5 5\n4 6",
             *(_orders(rng, n, 9, 5 * n) for n in (5, 8, 9)),
             _orders(rng, 9, 20, 40),
-            _orders(rng, 4000, 500, 10**6),
-            _orders(rng, 4000, 10**4, 10**6),
+            _orders(rng, 1000, 2000, 10**6),
+            _orders(rng, 1000, 4 * 10**4, 10**6),
         ],
         solution="""
             # In order of their times; when one is late, the longest one so far is left out.
