@@ -22,6 +22,7 @@ from leafe.envs.code import wording
 from leafe.envs.code.judge import run_tests
 from leafe.envs.code.problem import Problem
 from leafe.envs.code.reading import read_problems
+from leafe.envs.splits import enough, part
 from leafe.errors import BadInput, show_value
 from leafe.params import PARAMS_FILE
 from leafe.sandbox.canary import check_sandbox
@@ -74,21 +75,14 @@ class Code:
                 " allowed: a JSONL or parquet file, or null"
             )
         self._problems = read_problems(path)
-        wanted = options.train_tasks + options.test_tasks
-        if wanted > len(self._problems):
-            raise BadInput(
-                f"{PARAMS_FILE}: env.train_tasks + env.test_tasks is {wanted}, but {path} has only"
-                f" {len(self._problems)} problems that can be used"
-            )
+        self._chosen = enough(self._in_order(), options, f"{path} has", "problems that can be used")
 
     def tasks(self, split: Split) -> list[Task]:
         """The held-out problems come first, grade by grade in turn; then those to learn from."""
-        held_out, wanted = self.settings.test_tasks, self.settings.train_tasks
-        order = self._order()
-        chosen = order[:held_out] if split == "test" else order[held_out : held_out + wanted]
+        chosen = part(self._chosen, split, self.settings)
         return [make_task(self.name, split, {"name": p.name, "content": p.content}) for p in chosen]
 
-    def _order(self) -> list[Problem]:
+    def _in_order(self) -> list[Problem]:
         grades = defaultdict(list)
         for problem in self._problems.values():
             grades[problem.grade].append(problem)

@@ -15,6 +15,7 @@ import gymnasium
 from pydantic import BaseModel, ConfigDict, Field
 
 from leafe.env import Env, StepResult
+from leafe.envs.splits import enough, part
 from leafe.errors import BadInput, show_value
 from leafe.params import PARAMS_FILE
 from leafe.task import Split, Task, make_task
@@ -88,24 +89,16 @@ class Gymnasium:
 
     def tasks(self, split: Split) -> list[Task]:
         """The held-out seeds come first; then those to learn from."""
-        held_out = self.settings.test_tasks
-        chosen = self._seeds[:held_out] if split == "test" else self._seeds[held_out:]
         return [
             make_task(self.name, split, {"id": self.settings.id, "seed": seed, "first": first})
-            for seed, first in chosen
+            for seed, first in part(self._seeds, split, self.settings)
         ]
 
     @cached_property
     def _seeds(self) -> list[tuple[int, str]]:
         """(seed, first observation) of all tasks; BadInput where there are too few."""
-        wanted = self.settings.test_tasks + self.settings.train_tasks
-        found = [pair for pair, _ in zip(self._different_seeds(), range(wanted), strict=False)]
-        if len(found) < wanted:
-            raise BadInput(
-                f"{PARAMS_FILE}: env.train_tasks + env.test_tasks is {wanted}, but the seeds of"
-                f" {self.settings.id} give only {len(found)} different first observations"
-            )
-        return found
+        whose = f"the seeds of {self.settings.id} give"
+        return enough(self._different_seeds(), self.settings, whose, "different first observations")
 
     def _different_seeds(self) -> Iterator[tuple[int, str]]:
         seen: set[str] = set()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from leafe.envs.sokoban import teacher, wording
 from leafe.envs.sokoban.generator import Band, canonical, draw_levels
 from leafe.envs.sokoban.level import MOVES, Level, parse_level, read_xsb
 from leafe.envs.sokoban.planner import solve
+from leafe.envs.splits import enough, part
 from leafe.envs.teaching import UNSEEN
 from leafe.errors import BadInput
 from leafe.params import PARAMS_FILE
@@ -78,9 +78,7 @@ class Sokoban:
 
     def tasks(self, split: Split) -> list[Task]:
         """The held-out levels come first from the seed or the file, then those to learn from."""
-        held_out = self.settings.test_tasks
-        levels = _levels(self.settings)
-        chosen = levels[:held_out] if split == "test" else levels[held_out:]
+        chosen = part(_levels(self.settings), split, self.settings)
         return [make_task(self.name, split, {"level": level.rows()}) for level in chosen]
 
     def solution(self, task: Task) -> list[str]:
@@ -144,20 +142,10 @@ class SokobanEnv:
 @lru_cache(maxsize=8)
 def _levels(settings: SokobanOptions) -> list[Level]:
     """The levels of both splits, each once in whatever position; BadInput where they are few."""
-    wanted = settings.test_tasks + settings.train_tasks
     if settings.levels is None:
         band = Band(settings.least_moves, settings.most_moves)
-        found = list(
-            islice(draw_levels(settings.size, settings.boxes, band, settings.seed), wanted)
-        )
-        where = f"env.size {settings.size} and env.boxes {settings.boxes} give"
-    else:
-        once = {canonical(level): level for level in read_xsb(Path(settings.levels))}
-        found = list(once.values())[:wanted]
-        where = f"{settings.levels} has"
-    if len(found) < wanted:
-        raise BadInput(
-            f"{PARAMS_FILE}: env.train_tasks + env.test_tasks is {wanted}, but {where} only"
-            f" {len(found)} different levels"
-        )
-    return found
+        drawn = draw_levels(settings.size, settings.boxes, band, settings.seed)
+        whose = f"env.size {settings.size} and env.boxes {settings.boxes} give"
+        return enough(drawn, settings, whose, "different levels")
+    once = {canonical(level): level for level in read_xsb(Path(settings.levels))}
+    return enough(once.values(), settings, f"{settings.levels} has", "different levels")
