@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from leafe.task import Split, Task
@@ -80,6 +81,28 @@ class Environment(Protocol):
 
     def make(self) -> Env:
         """A fresh single-use world."""
+        ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An environment of which only so many worlds may be open at a time (optional)."""
+
+    @property
+    def worlds(self) -> int:
+        """How many."""
+        ...
+
+
+@runtime_checkable
+class Builder(Protocol):
+    """An environment whose tasks stand on files that take long to make (optional)."""
+
+    def build(self, tasks: Sequence[Task], folder: Path | None) -> None:
+        """Make them for these tasks, in a folder that is kept; None: in one that is not.
+
+        What is missing when a world starts is made then. BadInput where it cannot be made.
+        """
         ...
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from leafe.env import Env, Environment, Solver, StepResult
+from leafe.env import Builder, Env, Environment, Solver, StepResult
 from leafe.seeds import seed_from
 from leafe.task import Task
 from leafe.text import storable
@@ -78,6 +78,8 @@ def check(environment: Environment, *, tasks: int, walks: int, seed: int = 0) ->
     train, test = environment.tasks("train"), environment.tasks("test")
     rng = random.Random(seed_from("fidelity", environment.name, seed))
     chosen = [*_some(train, tasks - tasks // 2, rng), *_some(test, tasks // 2, rng)]
+    if isinstance(environment, Builder):
+        environment.build(chosen, None)
     clock = Clock()
     solutions = [_kept(f"task {t.id}", check_solution, environment, t, clock) for t in chosen]
     unsolved = [fault for fault in solutions if fault]

@@ -7,21 +7,20 @@ and never trained on.
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from leafe.chat import Chat
 from leafe.engine import Engine, EngineError, PromptTooLong, Sampling
-from leafe.env import Env, Environment, StepResult
+from leafe.env import Env, Environment
 from leafe.episode import Episode, Outcome, Step, with_content_id
 from leafe.seeds import seed_from
 from leafe.task import Task
 from leafe.text import storable
+from leafe.worlds import WorldFailed, act, call, places
 
 Result = TypeVar("Result")
 
@@ -43,6 +42,11 @@ class Agent:
     seed: int
     """The run's seed."""
     iteration: str
+    place: AbstractAsyncContextManager[object] = field(init=False)
+    """Held while a world is open."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", places(self.environment))
 
 
 @dataclass(frozen=True)
@@ -72,25 +76,18 @@ class Play:
     error: str | None = None
 
 
-class WorldFailed(Exception):
-    """An environment raised or hung; carries the outcome to record."""
-
-    def __init__(self, outcome: Outcome, error: str) -> None:
-        super().__init__(error)
-        self.outcome = outcome
-
-
 async def attempt(
     agent: Agent, task: Task, *, wave: str, sample: int, max_steps: int, origin: Origin = ROOT
 ) -> Episode:
     """Play one episode of at most `max_steps` new steps; every failure is an outcome."""
     play = Play()
     try:
-        env = await _call(agent, agent.environment.make)
-        try:
-            outcome = await _play(agent, env, task, wave, sample, max_steps, origin, play)
-        finally:
-            await _call(agent, env.close)
+        async with agent.place:
+            env = await call(agent.environment, agent.environment.make)
+            try:
+                outcome = await _play(agent, env, task, wave, sample, max_steps, origin, play)
+            finally:
+                await call(agent.environment, env.close)
     except WorldFailed as failed:
         outcome, play.error = failed.outcome, str(failed)
     except EngineError as failed:
@@ -146,7 +143,7 @@ async def _play(
         action = agent.chat.decode(drawn.token_ids)
         if action is None:
             return Outcome.INVALID_ACTION
-        result = await _call(agent, partial(_step, env, action))
+        result = await call(agent.environment, partial(act, env, action))
         play.steps.append(Step(action, drawn.token_ids, drawn.logprobs, result.observation))
         if result.terminated:
             return Outcome.SOLVED if result.reward >= 1 else Outcome.FAILED
@@ -158,55 +155,17 @@ async def _play(
 
 async def _replay(agent: Agent, env: Env, task: Task, origin: Origin, play: Play) -> bool:
     """Start the world and repeat the prefix; false where it says something else than before."""
-    play.first_observation = await _call(agent, lambda: storable(env.start(task)))
+    play.first_observation = await call(agent.environment, lambda: storable(env.start(task)))
     if origin.first_observation not in (None, play.first_observation):
         return False
     for step in origin.prefix:
-        result = await _call(agent, partial(_step, env, step.action))
+        result = await call(agent.environment, partial(act, env, step.action))
         play.replayed += 1
         if result.observation != step.feedback or result.terminated:
             play.error = f"step {play.replayed - 1}: the replayed observation differs"
             return False
         play.steps.append(step)
     return True
-
-
-def _step(env: Env, action: str) -> StepResult:
-    result = env.step(action)
-    return replace(result, observation=storable(result.observation))
-
-
-async def _call(agent: Agent, call: Callable[[], Result]) -> Result:
-    """One call of a world; what it raises, and a call that hangs, become outcomes."""
-    limit = agent.environment.step_timeout
-    try:
-        if limit is None:
-            return call()
-        return await asyncio.wait_for(_in_thread(call), limit)
-    except TimeoutError as error:
-        raise WorldFailed(Outcome.TIMEOUT, f"no answer within {limit} s") from error
-    except Exception as error:
-        said = storable(f"{type(error).__name__}: {error}")
-        raise WorldFailed(Outcome.ENV_ERROR, said) from error
-
-
-def _in_thread(call: Callable[[], Result]) -> asyncio.Future[Result]:
-    """Run a call in a thread of its own, which a hung call cannot keep from others.
-
-    `asyncio.to_thread` has few threads, and waits for them all before the program may end.
-    """
-    done: Future[Result] = Future()
-
-    def work() -> None:
-        if not done.set_running_or_notify_cancel():
-            return
-        try:
-            done.set_result(call())
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    return asyncio.wrap_future(done)
 
 
 @dataclass

@@ -27,6 +27,7 @@ METHOD |= {
     "advantage",
     "sharpening",
     "comparison",
+    "worlds",
 }
 TOP = {"stages", "cli"}
 

@@ -19,11 +19,12 @@ from leafe.params import PARAMS_FILE
 ENVIRONMENTS = {
     "desk": "leafe.envs.desk:Desk",
     "sokoban": "leafe.envs.sokoban:Sokoban",
+    "textworld": "leafe.envs.textworld:TextWorld",
     "webshop": "leafe.envs.webshop:WebShop",
     "code": "leafe.envs.code:Code",
     "gymnasium": "leafe.envs.gymnasium:Gymnasium",
 }
-EXTRAS = {"gymnasium": "gymnasium"}
+EXTRAS = {"gymnasium": "gymnasium", "textworld": "textworld"}
 """Environment -> the extra of leafe that brings what it stands on."""
 OWN = "your own as package.module:Class"
 

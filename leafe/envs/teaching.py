@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from leafe.env import Environment, Lesson
+from leafe.env import Env, Lesson
 from leafe.task import Task
 
 UNSEEN = 1_000_000_007
@@ -18,6 +18,19 @@ BRANCHES = 3
 """How often a lesson goes back: later reflections are over histories that hold a note."""
 LOOKS_BACK_EARLY = 0.25
 """Share of lessons that end in a reflection before the episode does."""
+
+
+class World(Protocol):
+    """What is played in."""
+
+    @property
+    def max_steps(self) -> int:
+        """Actions that one episode may take."""
+        ...
+
+    def make(self) -> Env:
+        """A fresh single-use world."""
+        ...
 
 
 class Coach(Protocol):
@@ -38,15 +51,13 @@ class Coach(Protocol):
         ...
 
 
-def lessons_on(
-    task: Task, environment: Environment, coach: Coach, rng: random.Random
-) -> Iterator[Lesson]:
+def lessons_on(task: Task, world: World, coach: Coach, rng: random.Random) -> Iterator[Lesson]:
     """A first attempt at a task, then branches from where each attempt went wrong."""
     actions: list[str] = []
     notes: dict[int, str] = {}
     for _ in range(1 + BRANCHES):
         start = len(actions)
-        observations, actions, solved = _play(task, environment, coach, actions, notes)
+        observations, actions, solved = _play(task, world, coach, actions, notes)
         if solved or rng.random() < LOOKS_BACK_EARLY:
             seen = rng.randint(start + 1, len(actions))
             observations, actions = observations[: seen + 1], actions[:seen]
@@ -62,13 +73,13 @@ def lessons_on(
 
 def _play(
     task: Task,
-    environment: Environment,
+    world: World,
     coach: Coach,
     replayed: Sequence[str],
     notes: Mapping[int, str],
 ) -> tuple[list[str], list[str], bool]:
     """(observations, actions, solved) of an episode that begins with the replayed actions."""
-    env = environment.make()
+    env = world.make()
     observations, actions = [env.start(task)], list[str]()
     while True:
         t = len(actions)
@@ -76,6 +87,6 @@ def _play(
         result = env.step(action)
         actions.append(action)
         observations.append(result.observation)
-        if result.terminated or len(actions) >= environment.max_steps:
+        if result.terminated or len(actions) >= world.max_steps:
             env.close()
             return observations, actions, result.reward >= 1

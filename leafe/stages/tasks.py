@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leafe import layout
+from leafe.env import Builder
 from leafe.envs import make_environment
 from leafe.stages.stage import Stage, run
 from leafe.store import write_tasks
@@ -19,6 +20,8 @@ def main() -> None:
         "test": environment.tasks("test"),
     }
     check_disjoint(splits["train"], splits["test"])
+    if isinstance(environment, Builder):
+        environment.build([*splits["test"], *splits["train"]], folder)
     for split, tasks in splits.items():
         write_tasks(layout.tasks(split), tasks)
         stage.figures[f"{split}_tasks"] = len(tasks)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from leafe import layout
 from leafe.chat import read_prompts
-from leafe.env import Environment, Teacher
+from leafe.env import Builder, Environment, Teacher
 from leafe.envs import make_environment
 from leafe.errors import BadInput, show_value
 from leafe.layout import BASE
@@ -39,6 +39,8 @@ def main() -> None:
     world = environment.unseen() if isinstance(environment, Teacher) else environment
     agent = replace(make_agent(stage.params, out, BASE), environment=world)
     tasks = world.tasks("train")[: stage.params.warm_start.probe_tasks]
+    if isinstance(world, Builder):
+        world.build(tasks, None)
     print(f"measuring it on {len(tasks)} tasks of an unseen world")
     figures = asyncio.run(probe(agent, tasks, stage.params.rollout.samples))
     write_json(layout.warm_start(), figures)
