@@ -12,7 +12,7 @@ was drawn. Knows nothing of tensors.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
@@ -36,7 +36,7 @@ def advantages(rewards: Sequence[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class Sampled:
-    """An episode as one sequence, as it was drawn, and how good it was."""
+    """An episode, or a step of it where the chat does not grow, as drawn; and how good it was."""
 
     task_id: str
     episode_id: str
@@ -75,13 +75,13 @@ def make_group(episodes: Sequence[Episode], chat: Chat, max_tokens: int) -> Grou
         if not gain:
             rejected["no_signal"] += 1
             continue
-        sequence = _sequence(episode, chat, gain)
-        if not any(sequence.loss_mask):
+        sequences = [s for s in _sequences(episode, chat, gain) if any(s.loss_mask)]
+        if not sequences:
             rejected["no_supervised_token"] += 1
-        elif len(sequence.token_ids) > max_tokens:
+        elif max(len(s.token_ids) for s in sequences) > max_tokens:
             rejected["overlong"] += 1
         else:
-            kept.append(sequence)
+            kept += sequences
     return Group(tuple(kept), dict(sorted(rejected.items())))
 
 
@@ -91,22 +91,21 @@ def _cut_short(episode: Episode) -> str | None:
     return "budget" if episode.outcome is Outcome.OUT_OF_BUDGET else None
 
 
-def _sequence(episode: Episode, chat: Chat, advantage: float) -> Sampled:
+def _sequences(episode: Episode, chat: Chat, advantage: float) -> Iterator[Sampled]:
     first = episode.first_observation
     if first is None:
         raise ValueError(f"episode {episode.id} is a branch; only roots can be compared")
-    ids, mask = chat.history(first, episode.steps, notes={})
-    old = [0.0] * len(ids)
-    for n, step in enumerate(episode.steps):
-        start = len(chat.history(first, episode.steps[:n], notes={})[0])
-        for at, logprob in enumerate(step.logprobs, start):
-            old[at] = logprob if mask[at] else 0.0
-    end = len(mask) - mask[::-1].index(True) if True in mask else 0
-    return Sampled(
-        task_id=episode.task_id,
-        episode_id=episode.id,
-        token_ids=tuple(ids[:end]),
-        old_logprobs=tuple(old[:end]),
-        loss_mask=tuple(mask[:end]),
-        advantage=advantage,
-    )
+    for learned in chat.sequences(first, episode.steps, {}, range(len(episode.steps))):
+        old = [0.0] * len(learned.token_ids)
+        for step, start in learned.starts.items():
+            for at, logprob in enumerate(episode.steps[step].logprobs, start):
+                if at < len(old) and learned.loss_mask[at]:
+                    old[at] = logprob
+        yield Sampled(
+            task_id=episode.task_id,
+            episode_id=episode.id,
+            token_ids=learned.token_ids,
+            old_logprobs=tuple(old),
+            loss_mask=learned.loss_mask,
+            advantage=advantage,
+        )

@@ -33,6 +33,10 @@ class Prompts:
     turn: str
     experience: str
     reflect: str
+    task: str = ""
+    """Where the history is cut (`leafe/windowed.py`): how the episode began."""
+    past: str = ""
+    """There: a step that is still in view."""
 
 
 def read_prompts(style: str) -> Prompts:
@@ -53,6 +57,18 @@ class Frame:
     user_to_assistant: tuple[int, ...]
     assistant_to_user: tuple[int, ...]
     """Starts with the stop token, which the policy itself should have drawn."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A sequence to learn actions from."""
+
+    token_ids: tuple[int, ...]
+    """Up to the last action token that is learned."""
+    loss_mask: tuple[bool, ...]
+    """True on the tokens of those actions; as long as `token_ids`."""
+    starts: Mapping[int, int]
+    """Step -> where its answer begins."""
 
 
 class Chat:
@@ -77,9 +93,17 @@ class Chat:
         """The tokens of an answer that nobody sampled (a demonstration), stop token included."""
         return (*self._content(text), self.stop_id)
 
-    def encode_thought(self, text: str) -> tuple[int, ...]:
-        """The tokens of a thought that an answer begins with, before its action."""
-        return self._content(text)
+    def encode_action(self, action: str) -> tuple[int, ...]:
+        """The tokens of an action that nobody sampled."""
+        return self.encode_answer(action)
+
+    def encode_reasoned(self, thought: str, step: Step) -> tuple[int, ...]:
+        """The tokens of a thought, and after it the action of a step."""
+        return self._content(thought) + step.token_ids
+
+    def read_action(self, token_ids: Sequence[int]) -> str | None:
+        """The action of an answer; None where it holds a control token before its end."""
+        return self.decode(token_ids)
 
     def decode(self, token_ids: Sequence[int]) -> str | None:
         """The text of an answer; None where it holds a control token before its end."""
@@ -120,6 +144,17 @@ class Chat:
         request = Template(self._prompts.reflect).substitute(last_step=len(steps) - 1)
         tail = self._frame.user_to_assistant
         return ids[: len(ids) - len(tail)] + list(self._content(request)) + list(tail)
+
+    def sequences(
+        self, first_observation: str, steps: Sequence[Step], notes: Mapping[int, str], learn: range
+    ) -> list[Learned]:
+        """What to learn these steps' actions from: here all of them in one sequence."""
+        starts = {t: len(self.history(first_observation, steps[:t], notes)[0]) for t in learn}
+        ids, actions = self.history(first_observation, steps[: learn.stop], notes)
+        begin = starts.get(learn.start, len(ids))
+        mask = [action and at >= begin for at, action in enumerate(actions)]
+        end = len(mask) - mask[::-1].index(True) if True in mask else 0
+        return [Learned(tuple(ids[:end]), tuple(mask[:end]), starts)]
 
     def last_observation(
         self, first_observation: str, steps: Sequence[Step]

@@ -51,7 +51,7 @@ def candidates(tree: Tree, reflections: Sequence[Reflection], chat: Chat) -> Ite
     for episode in tree.episodes:
         if episode.parent is None:
             if episode.outcome is Outcome.SOLVED:
-                yield rehearsal(tree, chat, episode)
+                yield from rehearsal(tree, chat, episode)
         elif episode.steps and is_other(tree, episode):
             yield world_model(tree, chat, episode)
             yield from self_reflection(tree, chat, episode, of_episode)
@@ -84,12 +84,12 @@ def self_reflection(
     if reflection is None or reflection.verdict.rollback_step != step:
         return
     parent = tree.lineage(episode)[-2]
-    succeeded = parent.steps[step].token_ids
-    if succeeded[-1:] != (chat.stop_id,):  # it was cut off: nobody shall learn to end like that
+    succeeded = parent.steps[step]
+    if succeeded.token_ids[-1:] != (chat.stop_id,):  # cut off: nobody shall learn to end so
         return
     first = tree.first_observation(episode)
     ids, _ = chat.history(first, parent.steps[:step], notes={})
-    answer = chat.encode_thought(reflection.verdict.experience or "") + succeeded
+    answer = chat.encode_reasoned(reflection.verdict.experience or "", succeeded)
     yield Example(
         episode.task_id,
         parent.id,

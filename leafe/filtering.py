@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from leafe.chat import Chat
-from leafe.episode import Episode, Outcome, Step
+from leafe.episode import Episode, Outcome
 from leafe.example import Example, TrainingSet
 from leafe.tree import Tree
 
@@ -34,15 +34,15 @@ def candidates(tree: Tree, chat: Chat, variant: Variant) -> Iterator[Example]:
     for episode in tree.episodes:
         if episode.outcome is Outcome.SOLVED:
             if episode.parent is None:
-                yield rehearsal(tree, chat, episode)
+                yield from rehearsal(tree, chat, episode)
             else:
                 yield from corrections(tree, chat, episode, variant)
 
 
-def rehearsal(tree: Tree, chat: Chat, episode: Episode) -> Example:
-    """All actions of a successful root: every (h_t, a_t) in one sequence."""
+def rehearsal(tree: Tree, chat: Chat, episode: Episode) -> Iterator[Example]:
+    """All actions of a successful root: every (h_t, a_t), in one sequence where the chat grows."""
     steps = tree.path(episode)
-    return _example(tree, chat, episode, steps, TrainingSet.REHEARSAL, learn=range(len(steps)))
+    yield from _examples(tree, chat, episode, range(len(steps)), TrainingSet.REHEARSAL, None)
 
 
 def corrections(tree: Tree, chat: Chat, episode: Episode, variant: Variant) -> Iterator[Example]:
@@ -50,34 +50,25 @@ def corrections(tree: Tree, chat: Chat, episode: Episode, variant: Variant) -> I
     steps, taus = tree.path(episode), tree.revisions(episode)
     set_ = TrainingSet.COUNTERFACTUAL
     if variant == "continuation":
-        learn = range(taus[0], len(steps))
-        yield _example(tree, chat, episode, steps, set_, learn, step=taus[0])
+        yield from _examples(tree, chat, episode, range(taus[0], len(steps)), set_, taus[0])
         return
     for tau in taus:
-        yield _example(tree, chat, episode, steps[: tau + 1], set_, range(tau, tau + 1), step=tau)
+        yield from _examples(tree, chat, episode, range(tau, tau + 1), set_, tau)
 
 
-def _example(
-    tree: Tree,
-    chat: Chat,
-    episode: Episode,
-    steps: tuple[Step, ...],
-    set_: TrainingSet,
-    learn: range,
-    step: int | None = None,
-) -> Example:
-    ids, actions = chat.history(tree.first_observation(episode), steps, notes={})
-    unlearned, _ = chat.history(tree.first_observation(episode), steps[: learn.start], notes={})
-    mask = [action and at >= len(unlearned) for at, action in enumerate(actions)]
-    end = len(mask) - mask[::-1].index(True) if True in mask else 0
-    return Example(
-        task_id=episode.task_id,
-        episode_id=episode.id,
-        set=set_,
-        step=step,
-        token_ids=tuple(ids[:end]),
-        loss_mask=tuple(mask[:end]),
-    )
+def _examples(
+    tree: Tree, chat: Chat, episode: Episode, learn: range, set_: TrainingSet, step: int | None
+) -> Iterator[Example]:
+    first, steps = tree.first_observation(episode), tree.path(episode)
+    for learned in chat.sequences(first, steps, {}, learn):
+        yield Example(
+            task_id=episode.task_id,
+            episode_id=episode.id,
+            set=set_,
+            step=step,
+            token_ids=learned.token_ids,
+            loss_mask=learned.loss_mask,
+        )
 
 
 def keep(examples: Iterator[Example], max_per_task: int, max_tokens: int) -> Kept:

@@ -15,18 +15,26 @@ from leafe.episode import Step
 from leafe.reflection import write_verdict
 
 
-def render(chat: Chat, lesson: Lesson) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """Token ids of a lesson, and which of them the policy is to write."""
+def render(chat: Chat, lesson: Lesson) -> list[tuple[tuple[int, ...], tuple[bool, ...]]]:
+    """Token ids of a lesson, and which of them the policy is to write.
+
+    One sequence, actions and reflection; where the chat does not grow, one for each of them.
+    """
     answered = zip(lesson.actions, lesson.observations[1:], strict=True)
-    steps = [Step(action, chat.encode_answer(action), (), said) for action, said in answered]
-    first = lesson.observations[0]
-    replayed, _ = chat.history(first, steps[: lesson.learn_from], lesson.notes)
-    ids, actions = chat.history(first, steps, lesson.notes)
-    asked = chat.reflection(first, steps, lesson.notes)
-    answer = chat.encode_answer(write_verdict(lesson.verdict))
-    chosen = [action and at >= len(replayed) for at, action in enumerate(actions)]
-    mask = chosen + [False] * (len(asked) - len(ids)) + [True] * len(answer)
-    return (*asked, *answer), tuple(mask)
+    steps = [Step(action, chat.encode_action(action), (), said) for action, said in answered]
+    first, learn = lesson.observations[0], range(lesson.learn_from, len(steps))
+    asked = tuple(chat.reflection(first, steps, lesson.notes))
+    verdict = chat.encode_answer(write_verdict(lesson.verdict))
+    *rendered, last = [
+        (learned.token_ids, learned.loss_mask)
+        for learned in chat.sequences(first, steps, lesson.notes, learn)
+    ] or [((), ())]
+    ids, mask = last
+    if asked[: len(ids)] != ids:  # the reflection does not go on where the actions end
+        rendered.append(last)
+        mask = ()
+    between = (False,) * (len(asked) - len(mask))
+    return [*rendered, (asked + verdict, mask + between + (True,) * len(verdict))]
 
 
 def words(lessons: Sequence[Lesson], turn: str) -> Iterator[str]:

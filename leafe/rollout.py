@@ -140,7 +140,7 @@ async def _play(
             drawn = await agent.engine.generate(prompt, sampling)
         except PromptTooLong:
             return Outcome.OVERLONG
-        action = agent.chat.decode(drawn.token_ids)
+        action = agent.chat.read_action(drawn.token_ids)
         if action is None:
             return Outcome.INVALID_ACTION
         result = await call(agent.environment, partial(act, env, action))

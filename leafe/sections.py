@@ -65,8 +65,9 @@ class Model(Section):
     context: Annotated[int, Field(ge=64, le=32768)]
     """Tokens."""
     vocabulary: Annotated[int, Field(ge=300, le=65536)]
-    prompts: Literal["short", "full"]
-    """`short` for the small model, which knows its desk; `full` explains everything."""
+    prompts: Literal["short", "full", "verl-agent"]
+    """`short` for the small model, which knows its desk; `full` explains everything;
+    `verl-agent` does so anew at each step, with two steps in view, as the paper's framework."""
 
     @model_validator(mode="after")
     def _whole_heads(self) -> Self:

@@ -68,7 +68,7 @@ def train_to_act(policy_dir: Path, desk: Desk, folder: Path) -> Path:
 
     model, tokenizer = load_model(policy_dir), load_tokenizer(policy_dir)
     chat = Chat(tokenizer, read_prompts("short"), desk.instructions)
-    rendered = [render(chat, lesson) for lesson in desk.lessons(300, seed=0)]
+    rendered = [one for lesson in desk.lessons(300, seed=0) for one in render(chat, lesson)]
     total = sum(sum(mask) for _, mask in rendered)
     rows = [WeightedTokens(ids, tuple(m / total for m in mask)) for ids, mask in rendered]
     how = TrainSettings(

@@ -128,7 +128,7 @@ def offered(explored: Explored, chat: Chat, kind: TrainingSet) -> list[Example]:
 def test_successes_are_rehearsed_as_by_the_other_methods(explored: Explored, chat: Chat) -> None:
     tree, _ = explored
     solved = [e for e in tree.episodes if e.parent is None and e.outcome is Outcome.SOLVED]
-    assert offered(explored, chat, REH) == [rehearsal(tree, chat, e) for e in solved]
+    assert offered(explored, chat, REH) == [x for e in solved for x in rehearsal(tree, chat, e)]
 
 
 def test_an_action_equal_to_the_one_that_succeeded_teaches_nothing(
@@ -169,7 +169,7 @@ def test_a_rationale_is_learned_only_where_the_verdict_names_the_other_action(
     for example, reflection in zip(learned, naming, strict=True):
         parent = tree[example.episode_id]
         before, _ = chat.history(parent.first_observation or "", parent.steps[: example.step], {})
-        thought = chat.encode_thought(reflection.verdict.experience or "")
+        thought = chat.encode_answer(reflection.verdict.experience or "")[:-1]
         answer = (*thought, *parent.steps[example.step or 0].token_ids)
         assert example.token_ids == (*before, *answer)
         assert example.loss_mask == (*[False] * len(before), *[True] * len(answer))

@@ -27,6 +27,7 @@ METHOD |= {
     "advantage",
     "sharpening",
     "comparison",
+    "windowed",
     "worlds",
 }
 TOP = {"stages", "cli"}

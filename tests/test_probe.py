@@ -68,7 +68,7 @@ def test_where_nothing_can_be_told_the_figures_are_not_numbers(
 def test_a_lesson_is_learned_on_chosen_actions_and_the_verdict(desk: Desk, chat: Chat) -> None:
     seen = 0
     for lesson in desk.lessons(60, seed=3):
-        ids, mask = render(chat, lesson)
+        [(ids, mask)] = render(chat, lesson)
         learned = [t for t, m in zip(ids, mask, strict=True) if m]
         chosen = [chat.encode_answer(a) for a in lesson.actions[lesson.learn_from :]]
         actions = [token for answer in chosen for token in answer]

@@ -15,6 +15,7 @@ from leafe.errors import BadInput
 from leafe.params import Params
 from leafe.rollout import Agent
 from leafe.stages.threads import use_threads
+from leafe.windowed import Windowed
 
 ACTING = ("env", "model", "engine", "sampling")
 """The sections that decide how a policy acts."""
@@ -52,8 +53,10 @@ def make_chat(params: Params, tokenizer: Any, environment: Environment) -> Chat:
     """The renderer for this tokenizer and environment; BadInput for an unfit chat template."""
     from jinja2 import TemplateError
 
+    style = params.model.prompts
+    kind = Windowed if style == "verl-agent" else Chat
     try:
-        return Chat(tokenizer, read_prompts(params.model.prompts), environment.instructions)
+        return kind(tokenizer, read_prompts(style), environment.instructions)
     except (ValueError, TemplateError) as error:
         raise BadInput(f"{tokenizer.name_or_path}: chat_template: {error}") from error
 

@@ -68,7 +68,7 @@ def make_small(stage: Stage, environment: Environment, out: Path) -> Curve:
     texts = [*words(lessons[:TOKENIZER_LESSONS], prompts.turn), prompts.experience, prompts.reflect]
     tokenizer = train_tokenizer(texts, model_params.vocabulary)
     chat = make_chat(stage.params, tokenizer, environment)
-    sequences = [render(chat, lesson) for lesson in lessons]
+    sequences = [sequence for lesson in lessons for sequence in render(chat, lesson)]
     written = sum(sum(mask) for _, mask in sequences)
     read = sum(len(mask) for _, mask in sequences) - written
     whole = written + section.reading * read
