@@ -24,6 +24,7 @@ FILE = Path("comparisons.yaml")
 
 Key = Annotated[str, Field(pattern=r"^[a-z_]+(\.[A-Za-z_]\w*)+$")]
 """A parameter of `params.yaml` by its path, e.g. `env.rulebook`."""
+KeyOrSection = Annotated[str, Field(pattern=r"^[a-z_]+(\.[A-Za-z_]\w*)*$")]
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class Comparison(Section):
     """Keys of the grid on which the base policy depends: it is made once for each of their
     values. All keys, where in doubt; for the desk, the rulebook is not one, as its lessons are
     about other companies anyway."""
-    settings: dict[Key, Any] = Field(default_factory=dict)
-    """What is otherwise than in `params.yaml`, at every point."""
+    settings: dict[KeyOrSection, Any] = Field(default_factory=dict)
+    """What is otherwise than in `params.yaml`, at every point; `env` for a whole section."""
     workers: Annotated[int, Field(ge=1, le=64)]
     """Points under way at a time."""
 

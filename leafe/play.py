@@ -9,6 +9,8 @@ from leafe.env import Env, Environment
 from leafe.errors import BadInput, show_value, visible
 from leafe.task import Task
 
+FENCE = "```"
+"""Begins and ends what takes several lines."""
 HELP = ":back N goes back to step N, :quit ends; anything else is an action."
 
 
@@ -94,10 +96,15 @@ def play(
 
 
 def _line(read: Callable[[str], str], step: int) -> str:
+    """What a person typed: a line, or all lines of a program, from fence to fence."""
     try:
-        return read(f"step {step}> ").strip()
+        lines = [read(f"step {step}> ").strip()]
+        if lines[0].startswith(FENCE):
+            while lines[-1].strip() != FENCE or len(lines) == 1:
+                lines.append(read("... "))
     except EOFError:
         return ":quit"
+    return "\n".join(lines)
 
 
 def answer(game: Game, line: str) -> str:

@@ -17,7 +17,10 @@ from typer.testing import CliRunner, Result
 
 from leafe import layout
 from leafe.cli import STAGES, app
+from leafe.env import Solver
+from leafe.envs import make_environment
 from leafe.episode import Outcome, Step, with_content_id
+from leafe.play import play
 from leafe.store import write_episodes
 
 LEAFE = [sys.executable, "-c", "from leafe.cli import app; app()"]
@@ -210,6 +213,20 @@ def test_a_person_plays_goes_back_and_ends(project: Path) -> None:
     assert said[0][1] == said[2][1]
     assert "Ticket locked.\n(failed after 2 steps)" in said[3][1]
     assert said[4][1].startswith("This attempt has ended: failed.")
+
+
+def test_a_program_of_several_lines_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world = make_environment({"name": "code"})
+    task = world.tasks("train")[0]
+    assert isinstance(world, Solver)
+    typed = iter([*"\n".join(world.solution(task)).splitlines(), "after the end", ":quit"])
+    said: list[str] = []
+    play(world, task, lambda prompt: next(typed), said.append)
+    assert said[-2].endswith("(solved after 2 steps)")
+    assert said[-1].startswith("This attempt has ended: solved")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from conftest import ROOT
 from leafe.errors import BadInput
 from leafe.grid import FILE, read_comparison
 from leafe.method import METHODS
+from leafe.workspace import with_settings
 
 SMALL: dict[str, Any] = {
     "methods": ["leafe", "grpo"],
@@ -73,3 +74,11 @@ def test_an_unknown_comparison_is_refused_with_those_that_there_are(tmp_path: Pa
     read(tmp_path)
     with pytest.raises(BadInput, match="has no 'smal'; did you mean small"):
         read_comparison("smal", tmp_path / "c.yaml")
+
+
+def test_settings_may_replace_a_whole_section() -> None:
+    params = {"env": {"name": "desk", "rulebook": 0}, "run": {"seed": 0}}
+    changed = with_settings(params, {"env": {"name": "sokoban"}, "env.size": 7})
+    assert changed == {"env": {"name": "sokoban", "size": 7}, "run": {"seed": 0}}
+    with pytest.raises(BadInput, match="has no key envs; did you mean env"):
+        with_settings(params, {"envs": {}})
