@@ -22,9 +22,10 @@ ENVIRONMENTS = {
     "textworld": "leafe.envs.textworld:TextWorld",
     "webshop": "leafe.envs.webshop:WebShop",
     "code": "leafe.envs.code:Code",
+    "alfworld": "leafe.envs.alfworld:Alfworld",
     "gymnasium": "leafe.envs.gymnasium:Gymnasium",
 }
-EXTRAS = {"gymnasium": "gymnasium", "textworld": "textworld"}
+EXTRAS = {"alfworld": "alfworld", "gymnasium": "gymnasium", "textworld": "textworld"}
 """Environment -> the extra of leafe that brings what it stands on."""
 OWN = "your own as package.module:Class"
 
