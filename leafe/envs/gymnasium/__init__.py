@@ -38,7 +38,7 @@ class GymnasiumOptions(BaseModel):
     """Reward of the last step from which on an episode counts as solved."""
     instructions: str | None = None
     """What an agent is told first; null takes the environment's own attribute `instructions`."""
-    actions: tuple[str, ...] | None = None
+    actions: list[str] | None = None
     """Some well-formed actions; null takes the environment's own attribute `actions`."""
     first_seed: Annotated[int, Field(ge=0)] = 0
     """Where the seeds of the tasks begin."""
@@ -61,7 +61,7 @@ class Gymnasium:
         self.max_steps, self.step_timeout = options.max_steps, options.step_timeout
         env = self._open()
         self.instructions: str = options.instructions or _own(env, "instructions", "")
-        self.actions: tuple[str, ...] = options.actions or tuple(_own(env, "actions", ()))
+        self.actions: tuple[str, ...] = tuple(options.actions or _own(env, "actions", ()))
         if env.has_wrapper_attr("solve"):
             self.solution = self._solution  # only then is it a `leafe.env.Solver`
         env.close()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from leafe.envs.textworld import TextWorld
 
 LESSON_GAMES = 100
-RIGHT = 0.6
+RIGHT = 0.65
 """Share of commands that lead on; the others are whatever a kitchen suggests."""
 NOTES_FOLLOWED = 0.97
 READ = "examine cookbook"
@@ -89,13 +89,15 @@ def _renamed(task: Task, family: TextWorld, rng: random.Random) -> tuple[Renamed
     names = dict(zip(foods, rng.sample(FOODS, len(foods)), strict=True))
     names |= dict(zip(CUTS, rng.sample(CUTS, len(CUTS)), strict=True))
     renamed = Renamed(family, names)
-    needed = [renamed.told(command) for command in games.walkthrough(game) if _needed(command)]
+    needed = [renamed.told(command) for command in _needed(games.walkthrough(game))]
     return renamed, Cook(needed, [names[food] for food in foods], rng)
 
 
-def _needed(command: str) -> bool:
-    verb = command.split()[0]
-    return verb in {"cook", "prepare", "eat", *CUTS} or (verb == "take" and " from " in command)
+def _needed(walkthrough: Sequence[str]) -> list[str]:
+    """What wins, each once, and things taken wherever they are: no looking, nothing put down."""
+    short = (command.partition(" from ")[0] for command in walkthrough)
+    verbs = {"take", "cook", "prepare", "eat", *CUTS}
+    return list(dict.fromkeys(command for command in short if command.split()[0] in verbs))
 
 
 class Renamed:
@@ -202,7 +204,7 @@ def _took(command: str, said: str) -> bool:
 
 def _thing(command: str) -> str:
     """What a command takes."""
-    return command.removeprefix("take ").partition(" from ")[0]
+    return command.removeprefix("take ")
 
 
 def _takes(command: str, needed: Sequence[str]) -> set[str]:
