@@ -16,7 +16,7 @@ from leafe.envs import ENVIRONMENTS, make_environment
 from leafe.fidelity import check
 
 WALKS = 200
-TASKS = {"textworld": 8}
+TASKS = {"textworld": 4}
 """Of those whose tasks take seconds to make; 40 of the others."""
 FEWER = {"alfworld": {"train_tasks": 20, "test_tasks": 20}}
 """Where each task takes a proof, 30 ms: no more than are played."""

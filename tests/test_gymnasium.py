@@ -43,7 +43,7 @@ gymnasium.register(id="leafe/Countdown-v0", entry_point=Countdown, max_episode_s
 
 
 def countdown(**options: Any) -> Gymnasium:
-    chosen = {"id": "leafe/Countdown-v0", "actions": ("go",), "train_tasks": 4, "test_tasks": 4}
+    chosen = {"id": "leafe/Countdown-v0", "actions": ["go"], "train_tasks": 4, "test_tasks": 4}
     return Gymnasium(GymnasiumOptions(**{**chosen, **options}))
 
 
