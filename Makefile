@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run test compare bench system
+.PHONY: run test compare bench system vllm
 
 run: $(BIN)/.installed
 	python -m flows.pipeline
@@ -26,6 +26,12 @@ test: $(BIN)/.installed system
 # bubblewrap for the environment `code`, Chromium for browser tests: installed where apt-get may.
 system:
 	@.ci/install-system-packages
+
+# vLLM for `engine.name: vllm`, in .venv-vllm; where it is, `make test` runs the tests that need it.
+vllm: .venv-vllm/.installed
+
+.venv-vllm/.installed: constraints-vllm.txt .ci/install-vllm
+	PYTHON=$(PYTHON) .ci/install-vllm
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

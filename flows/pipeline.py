@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -36,6 +36,7 @@ from leafe.lock import hold
 from leafe.params import PARAMS_FILE, load_params
 from leafe.plan import update_plan
 from leafe.results import as_markdown, print_results, read_results
+from leafe.serving.lease import kept
 from leafe.tracking import PipelineRun, tracking_uri
 
 RETRIES = 5
@@ -87,7 +88,7 @@ def pipeline(targets: list[str] | None = None, force: bool = False) -> None:
     check_input()
     with hold(LOCK, "the pipeline"):
         nodes = select(read_stages(), targets)
-        with tracking() as tracked:
+        with tracking() as tracked, serving():
             run_stages(nodes, force, tracked)
     if rows := read_results():
         create_markdown_artifact(as_markdown(rows), key="leafe-pass-at-k", description="Results")
@@ -120,6 +121,12 @@ def tracking() -> Iterator[PipelineRun]:
         raise
     finally:
         tracked.finish(status)
+
+
+def serving() -> AbstractContextManager[None]:
+    """Keeps the servers that stages start, from stage to stage."""
+    engine = load_params().engine
+    return kept() if engine.name == "vllm" and engine.start else nullcontext()
 
 
 def run_stages(nodes: Sequence[Node], force: bool, tracked: PipelineRun) -> None:

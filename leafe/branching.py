@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from leafe.engine import EngineError, PromptTooLong, Sampling
 from leafe.episode import Episode, Outcome
-from leafe.reflection import Parse, Reflection, Verdict, checkpoints, read_verdict
+from leafe.reflection import Parse, Reflection, Verdict, checkpoints, read_verdict, verdict_pattern
 from leafe.rollout import Agent, Budget, Origin, attempt
 from leafe.seeds import seed_from
 from leafe.task import Task
@@ -43,8 +43,14 @@ async def reflect(agent: Agent, tree: Tree, episode: Episode, every: int) -> lis
 async def _look_back(agent: Agent, episode: Episode, at: int, prompt: list[int]) -> Reflection:
     """One reflection; where none could be drawn, that is its verdict."""
     seed = seed_from(agent.seed, agent.iteration, episode.id, at, "reflection")
-    stop = (agent.chat.stop_id,)
-    sampling = Sampling(agent.temperature, agent.reflection_tokens, seed, stop_ids=stop)
+    sampling = Sampling(
+        agent.temperature,
+        agent.reflection_tokens,
+        seed,
+        stop_ids=(agent.chat.stop_id,),
+        affinity=episode.task_id,
+        pattern=verdict_pattern(at),
+    )
     text: str | None = None
     token_ids: tuple[int, ...] = ()
     try:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from leafe.errors import BadInput
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -23,6 +25,10 @@ class Sampling:
     """Seed of this request's own generator: its draws do not depend on its batch mates."""
     stop_ids: tuple[int, ...]
     """Drawing ends with any of these; it is part of the completion."""
+    affinity: str = ""
+    """Requests of one affinity have much of their prompts in common."""
+    pattern: str | None = None
+    """Regular expression of the answers wanted; an engine that cannot see to it ignores it."""
 
 
 Finish = Literal["stop", "length"]
@@ -41,6 +47,10 @@ class Completion:
 
 class EngineError(RuntimeError):
     """The engine failed, through no fault of the request; the episode ends as `engine_error`."""
+
+
+class EngineLost(BadInput):
+    """No answer will come any more: what ends a stage, which goes on from its journal later."""
 
 
 class PromptTooLong(ValueError):

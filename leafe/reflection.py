@@ -105,6 +105,21 @@ def write_verdict(verdict: tuple[int, str] | None) -> str:
     return json.dumps({"rollback_to": verdict[0], "experience": verdict[1]}, ensure_ascii=False)
 
 
+def verdict_pattern(steps: int) -> str:
+    """A regular expression of what `write_verdict` writes about a history of `steps` actions.
+
+    Within what JSON, vLLM's grammars and `re` have in common. Many tokenizers write a space first.
+
+    >>> bool(re.fullmatch(verdict_pattern(3), ' {"rollback_to": 2, "experience": "x"}'))
+    True
+    >>> bool(re.fullmatch(verdict_pattern(3), '{"rollback_to": 3, "experience": "x"}'))
+    False
+    """
+    named = "|".join(map(str, range(steps)))
+    note = r'"([^"\\\x00-\x1f]|\\["\\/bfnrt])+"'
+    return rf' ?\{{"rollback_to": (null|({named}), "experience": {note})\}}'
+
+
 @dataclass(frozen=True)
 class Reflection:
     """One verdict on one episode at one checkpoint."""

@@ -133,7 +133,11 @@ async def _play(
             agent.seed, agent.iteration, task.id, wave, sample, len(play.steps), "action"
         )
         sampling = Sampling(
-            agent.temperature, agent.action_tokens, seed, stop_ids=(agent.chat.stop_id,)
+            agent.temperature,
+            agent.action_tokens,
+            seed,
+            stop_ids=(agent.chat.stop_id,),
+            affinity=task.id,
         )
         prompt, _ = agent.chat.history(play.first_observation, play.steps, origin.notes)
         try:

@@ -35,6 +35,8 @@ def _known_methods(methods: list[str]) -> list[str]:
     return methods
 
 
+Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")]
+"""Of a server, without a path."""
 Methods = Annotated[list[str], AfterValidator(_known_methods)]
 """Names of `leafe/method.py`."""
 
@@ -107,18 +109,43 @@ class WarmStart(Training):
 
 
 class EngineParams(Section):
-    """What draws the tokens."""
+    """What draws the tokens.
 
-    name: Literal["transformers", "scripted"]
+    Keys that are no part of a record only say where that happens: results do not depend on them.
+    """
+
+    name: Literal["transformers", "vllm", "scripted"]
     rows: Several
     """Requests under way at a time."""
     script: str | None
     """Rules for the scripted engine; null otherwise."""
+    structured: bool
+    """Whether vLLM keeps a reflection to its form."""
+    arguments: list[str]
+    """For vLLM's servers, e.g. [--tensor-parallel-size, "2"]."""
+    start: bool = Field(exclude=True)
+    """Whether we start vLLM's servers, and end them; false takes those at `urls`."""
+    urls: list[Url] = Field(exclude=True)
+    """Servers that others started, e.g. http://gpu-1:8000; a task stays with one of them."""
+    replicas: Annotated[int, Field(ge=1, le=64, exclude=True)]
+    """Servers that we start; they share the GPUs evenly."""
+    python: str = Field(exclude=True)
+    """An interpreter that has vLLM, which needs other versions of packages than leafe."""
+    timeout: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False, exclude=True)]
+    """Seconds for an answer."""
+    tries: Annotated[int, Field(ge=1, le=100, exclude=True)]
+    """How often a request is sent before a server counts as lost."""
 
     @model_validator(mode="after")
     def _has_script(self) -> Self:
         if self.name == "scripted" and self.script is None:
             raise ValueError("script is null; the scripted engine needs the path of a script")
+        return self
+
+    @model_validator(mode="after")
+    def _has_servers(self) -> Self:
+        if not self.start and not self.urls and self.name == "vllm":
+            raise ValueError("start is false and urls is []; it must name servers to use")
         return self
 
 

@@ -83,7 +83,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"model/hidden": 100}, ("model.hidden is 100", "multiple of 32")),
     ({"model/path": 3}, ("model.path is 3", "a text, or null")),
     ({"model/prompts": "long"}, ("model.prompts is 'long'", "'short', 'full' or 'verl-agent'")),
-    ({"engine/name": "vlm"}, ("engine.name is 'vlm'", "'transformers' or 'scripted'")),
+    ({"engine/name": "vlm"}, ("engine.name is 'vlm'", "'transformers', 'vllm' or 'scripted'")),
     ({"engine/name": "scripted"}, ("engine.script is null", "needs the path of a script")),
     ({"branch/with_experience": False}, ("branch.with_experience is not a known key",)),
     ({"iterations": None}, ("iterations is null", "mapping")),

@@ -67,6 +67,10 @@ def make_engine(params: Params, policy: Path, tokenizer: Any) -> Engine:
         from leafe.engines.scripted import ScriptedEngine, read_script
 
         return ScriptedEngine(read_script(Path(params.engine.script)), tokenizer)
+    if params.engine.name == "vllm":
+        from leafe.serving.policy import make_vllm
+
+        return make_vllm(params, policy)
     from leafe.engines.transformers import TransformersEngine
     from leafe.training.checkpoint import load_model
 

@@ -62,7 +62,7 @@ def main(
             "reflections": [reflection_row(reflection) for reflection in said],
         }
 
-    done = run_units(stage, list(tree.tasks()), work).values()
+    done = run_units(stage, list(tree.tasks()), work, engine=agent.engine).values()
     episodes = [episode_of(row) for unit in done for row in unit["episodes"]]
     reflections = [reflection_of(row) for unit in done for row in unit["reflections"]]
     refuse_if_all_failed(stage, failures(episodes), "actions")

@@ -62,7 +62,7 @@ def main(
         made = await branch(agent, past, tasks[key], of_task[key], budget, plan)
         return [episode_row(episode) for episode in made]
 
-    done = run_units(stage, list(of_task), work)
+    done = run_units(stage, list(of_task), work, engine=agent.engine)
     episodes = [episode_of(row) for rows in done.values() for row in rows]
     refuse_if_all_failed(stage, failures(episodes), "branches")
     write_episodes(out, episodes)

@@ -61,7 +61,7 @@ def main(
         made = await reflect(agent, tree, tree[key], stage.params.reflect.every)
         return [reflection_row(reflection) for reflection in made]
 
-    done = run_units(stage, [episode.id for episode in seen], work)
+    done = run_units(stage, [episode.id for episode in seen], work, engine=agent.engine)
     reflections = [reflection_of(row) for rows in done.values() for row in rows]
     refuse_if_all_failed(stage, undrawn(reflections), "reflections")
     write_reflections(out, reflections)

@@ -38,7 +38,7 @@ def main(
         made = await roots(agent, tasks[key], limits.samples, budget)
         return [episode_row(episode) for episode in made]
 
-    done = run_units(stage, list(tasks), work)
+    done = run_units(stage, list(tasks), work, engine=agent.engine)
     episodes = [episode_of(row) for rows in done.values() for row in rows]
     refuse_if_all_failed(stage, failures(episodes), "episodes")
     write_episodes(out, episodes)

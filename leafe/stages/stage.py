@@ -15,7 +15,16 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from pathlib import Path
@@ -27,6 +36,7 @@ import typer
 from leafe import layout
 from leafe.command import guarded
 from leafe.commit import git_commit
+from leafe.engine import Engine
 from leafe.errors import BadInput
 from leafe.journal import Journal
 from leafe.lock import hold
@@ -140,11 +150,13 @@ def run_units(
     keys: Sequence[str],
     work: Callable[[str], Awaitable[Any]],
     show: Callable[[Mapping[str, Any]], str] = lambda done: "",
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Do every unit once, side by side, journalled; returns key -> value in the order of the keys.
 
     `work` returns JSON values. Units that the journal has are not done again. The journal stays
-    until `finish_journal`, so that a kill before the output is published loses nothing.
+    until `finish_journal`, so that a kill before the output is published loses nothing. An
+    `engine` is closed at the end.
     """
 
     async def one(journal: Journal, key: str, progress: Progress) -> None:
@@ -155,7 +167,7 @@ def run_units(
         with Progress(stage.name, len(keys), already=journal.resumed) as progress:
             if journal.damaged:
                 progress.say(f"{journal.damaged} damaged journal lines dropped, done again")
-            async with asyncio.TaskGroup() as group:
+            async with in_use(engine), asyncio.TaskGroup() as group:
                 for key in keys:
                     if key not in journal.done:
                         group.create_task(one(journal, key, progress))
@@ -163,6 +175,16 @@ def run_units(
     with Journal(stage.name, stage.fingerprint) as journal:
         asyncio.run(everything(journal))
         return {key: journal.done[key] for key in keys}
+
+
+@asynccontextmanager
+async def in_use(engine: Engine | None) -> AsyncIterator[None]:
+    """Close an engine at the end."""
+    try:
+        yield
+    finally:
+        if engine is not None:
+            await engine.close()
 
 
 def finish_journal(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,12 +18,14 @@ from leafe.errors import BadInput, show_value
 from leafe.layout import BASE
 from leafe.lessons import render, words
 from leafe.params import PARAMS_FILE
-from leafe.probe import probe
+from leafe.probe import Probe, probe
+from leafe.rollout import Agent
 from leafe.seeds import seed_from
 from leafe.stages.acting import ACTING, make_agent, make_chat
-from leafe.stages.stage import Stage, run
+from leafe.stages.stage import Stage, in_use, run
 from leafe.stages.training import Curve, train_stage
 from leafe.store import write_json
+from leafe.task import Task
 
 TOKENIZER_LESSONS = 3000
 """Lessons whose words the tokenizer is trained on."""
@@ -42,12 +45,18 @@ def main() -> None:
     if isinstance(world, Builder):
         world.build(tasks, None)
     print(f"measuring it on {len(tasks)} tasks of an unseen world")
-    figures = asyncio.run(probe(agent, tasks, stage.params.rollout.samples))
+    figures = asyncio.run(measure(agent, tasks, stage.params.rollout.samples))
     write_json(layout.warm_start(), figures)
     stage.figures |= {name: float(str(value)) for name, value in figures.items()}
     stage.publish_record(len(tasks), len(tasks), {})
     curve.clean()
     print(f"base policy in {out}:", ", ".join(f"{k} {v:.3f}" for k, v in stage.figures.items()))
+
+
+async def measure(agent: Agent, tasks: Sequence[Task], samples: int) -> Probe:
+    """The probe's figures; the engine is closed."""
+    async with in_use(agent.engine):
+        return await probe(agent, tasks, samples)
 
 
 def make_small(stage: Stage, environment: Environment, out: Path) -> Curve:

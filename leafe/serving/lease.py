@@ -1,0 +1,90 @@
+"""The use of servers: a connection to their keeper, which ends at the latest with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from leafe.errors import BadInput
+from leafe.serving.demand import FOLDER, KEEPER, Answer, Demand
+
+KEEPER_SECONDS = 30.0
+"""For the keeper to listen; it loads nothing heavy."""
+GONE = f"the keeper of the servers is gone; see {FOLDER}"
+
+
+class Lease:
+    """Servers as demanded, until it is closed."""
+
+    def __init__(self, demand: Demand) -> None:
+        """Wait for the servers; BadInput says why there are none."""
+        self._connection = connect()
+        self._connection.sendall(demand.model_dump_json().encode() + b"\n")
+        answer = self._heard()
+        if answer is None or not answer.ready:
+            self._connection.close()
+            raise BadInput(f"engine: {answer.error if answer else GONE}")
+
+    def trouble(self) -> str | None:
+        """Why the servers are gone for good; None while they are there or on their way back."""
+        try:
+            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        answer = self._heard()
+        return answer.error if answer else GONE
+
+    def _heard(self) -> Answer | None:
+        """What the keeper says next; None where it is gone."""
+        line = b""
+        with suppress(ConnectionError):
+            while not line.endswith(b"\n") and (more := self._connection.recv(65536)):
+                line += more
+        return Answer.model_validate_json(line) if line.endswith(b"\n") else None
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Keep servers that stages start, from stage to stage."""
+    connection = connect()
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+def connect() -> socket.socket:
+    """A connection to the keeper here, which is started if there is none."""
+    FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
+    deadline = time.monotonic() + KEEPER_SECONDS
+    with (FOLDER / "starting.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        keeper: subprocess.Popen[bytes] | None = None
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            with suppress(ConnectionError, FileNotFoundError):
+                connection.connect(str(KEEPER))
+                return connection
+            connection.close()
+            if keeper is None or keeper.poll() is not None:
+                keeper = start_keeper()
+            if time.monotonic() > deadline:
+                raise BadInput(f"engine: no keeper of servers started; see {FOLDER}/keeper.log")
+            time.sleep(0.1)
+
+
+def start_keeper() -> subprocess.Popen[bytes]:
+    """The keeper as a process that outlives this one."""
+    with (FOLDER / "keeper.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "leafe.serving.keeper"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )

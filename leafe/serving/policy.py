@@ -1,0 +1,86 @@
+"""A policy behind vLLM: on servers that we start and keep, or on servers that are given."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from leafe import layout
+from leafe.engines.vllm import VllmEngine
+from leafe.errors import BadInput, show_value
+from leafe.params import PARAMS_FILE, Params
+from leafe.serving.demand import FOLDER, Demand, Setup, Weights, server_socket
+from leafe.serving.given import offer
+from leafe.serving.lease import Lease
+
+
+def make_vllm(params: Params, policy: Path) -> VllmEngine:
+    """The engine, once its servers have the policy; BadInput says why they cannot."""
+    engine, weights = params.engine, weights_of(policy)
+    if not engine.start:
+        # The base policy is a copy of it.
+        same = params.model.path if Path(weights.base) == layout.policy(layout.BASE) else None
+        model = offer(engine.urls, weights, same, params.model.context, engine.timeout)
+        return connect(params, engine.urls, model, lambda: None)
+    print(f"vLLM: waiting for {engine.replicas} of its servers; logs in {FOLDER}")
+    began = time.monotonic()
+    lease = Lease(Demand(setup=setup_of(params, weights), weights=weights))
+    print(f"vLLM: ready after {time.monotonic() - began:.0f} s")
+    sockets = [str(server_socket(n)) for n in range(engine.replicas)]
+    return connect(params, sockets, weights.model, lease.trouble)
+
+
+def connect(
+    params: Params, replicas: list[str], model: str, trouble: Callable[[], str | None]
+) -> VllmEngine:
+    """The engine for servers that answer."""
+    return VllmEngine(
+        replicas,
+        model,
+        max_length=params.model.context,
+        rows=params.engine.rows,
+        timeout=params.engine.timeout,
+        tries=params.engine.tries,
+        structured=params.engine.structured,
+        trouble=trouble,
+    )
+
+
+def setup_of(params: Params, weights: Weights) -> Setup:
+    """How servers for these weights are started; BadInput where there is no vLLM."""
+    engine = params.engine
+    python = shutil.which(engine.python)
+    if python is None:
+        raise BadInput(
+            f"{PARAMS_FILE}: engine.python is {show_value(engine.python)}, which is no program;"
+            " `make vllm` makes .venv-vllm/bin/python"
+        )
+    return Setup(
+        python=os.path.abspath(python),
+        arguments=tuple(engine.arguments),
+        replicas=engine.replicas,
+        length=params.model.context,
+        rank=None,
+        timeout=engine.timeout,
+        family=family(Path(weights.base)),
+    )
+
+
+def weights_of(policy: Path) -> Weights:
+    """What servers are asked to have."""
+    from leafe.training.checkpoint import policy_version
+
+    version = policy_version(policy)
+    return Weights(version=version, base=str(policy), base_version=version, adapter=None)
+
+
+def family(base: Path) -> str:
+    """Fingerprint of all but the weights."""
+    whole = hashlib.sha256()
+    for path in (base / "config.json", base / "tokenizer.json"):
+        whole.update(path.read_bytes() if path.is_file() else b"")
+    return whole.hexdigest()[:12]
