@@ -47,7 +47,7 @@ async def _look_back(agent: Agent, episode: Episode, at: int, prompt: list[int])
         agent.temperature,
         agent.reflection_tokens,
         seed,
-        stop_ids=(agent.chat.stop_id,),
+        stop_ids=agent.chat.stop_ids,
         affinity=episode.task_id,
         pattern=verdict_pattern(at),
     )

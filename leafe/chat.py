@@ -1,9 +1,8 @@
 """The one renderer: histories to token ids, for sampling and for training alike.
 
-The model's own chat template wraps every turn; it is asked once for its frame (the tokens around
-a content), and after that turns are appended, so that a longer history starts with the tokens of
-the shorter one. Sampled tokens are kept as they are. Text of the environment or of a note is
-encoded apart from the frame and can never become a control token.
+The model's own chat template wraps every turn (`leafe/frame.py`), and turns are only appended, so
+that a longer history starts with the tokens of the shorter one. Sampled tokens are kept as they
+are. Text of the environment or of a note can never become a control token (`leafe/codec.py`).
 
 The experience e is the last block of the user turn at tau: without it, the tokens are the same
 minus that block.
@@ -13,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from leafe.codec import Codec
 from leafe.episode import Step
-from leafe.text import storable
+from leafe.frame import read_frame
 
 PROMPTS = Path(__file__).parent / "prompts"
+THOUGHT = "</think>"
+"""Ends a thought, where the tokenizer has a token for it."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,6 @@ def read_prompts(style: str) -> Prompts:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Token ids that the chat template puts around contents."""
-
-    before_system: tuple[int, ...]
-    system_to_user: tuple[int, ...]
-    before_user: tuple[int, ...]
-    """Opens the first user turn where there is no system turn."""
-    user_to_assistant: tuple[int, ...]
-    assistant_to_user: tuple[int, ...]
-    """Starts with the stop token, which the policy itself should have drawn."""
-
-
-@dataclass(frozen=True)
 class Learned:
     """A sequence to learn actions from."""
 
@@ -75,23 +63,19 @@ class Chat:
     """Renders the histories of one environment for one tokenizer."""
 
     def __init__(self, tokenizer: Any, prompts: Prompts, instructions: str = "") -> None:
-        self._tokenizer = tokenizer
         self._prompts = prompts
-        self._system = Template(prompts.system).safe_substitute(instructions=instructions).strip()
-        self._frame = read_frame(tokenizer, with_system=bool(self._system))
-        self._special = frozenset(tokenizer.all_special_ids)
-        self.stop_id: int = self._frame.assistant_to_user[0]
-        self._content = lru_cache(maxsize=65536)(self._encode_content)
-
-    def _encode_content(self, text: str) -> tuple[int, ...]:
-        encoded = self._tokenizer(
-            storable(text), add_special_tokens=False, split_special_tokens=True
-        )
-        return tuple(encoded["input_ids"])
+        system = Template(prompts.system).safe_substitute(instructions=instructions).strip()
+        self._codec = Codec(tokenizer)
+        self._content = self._codec.encode
+        self._frame = read_frame(self._codec, system)
+        self._thought_ends = self._codec.controls.get(THOUGHT)
+        self.stop_id: int = self._frame.assistant_to_user.ids[0]
+        self.stop_ids: tuple[int, ...] = (self.stop_id, *self._frame.other_ends)
+        """All that end an answer, the one that the template writes first."""
 
     def encode_answer(self, text: str) -> tuple[int, ...]:
         """The tokens of an answer that nobody sampled (a demonstration), stop token included."""
-        return (*self._content(text), self.stop_id)
+        return (*self._content(self._frame.blank + text), self.stop_id)
 
     def encode_action(self, action: str) -> tuple[int, ...]:
         """The tokens of an action that nobody sampled."""
@@ -99,28 +83,46 @@ class Chat:
 
     def encode_reasoned(self, thought: str, step: Step) -> tuple[int, ...]:
         """The tokens of a thought, and after it the action of a step."""
-        return self._content(thought) + step.token_ids
+        return self._content(self._frame.blank + thought) + step.token_ids
 
     def read_action(self, token_ids: Sequence[int]) -> str | None:
         """The action of an answer; None where it holds a control token before its end."""
         return self.decode(token_ids)
 
     def decode(self, token_ids: Sequence[int]) -> str | None:
-        """The text of an answer; None where it holds a control token before its end."""
-        body = token_ids[:-1] if token_ids and token_ids[-1] == self.stop_id else token_ids
-        if any(token in self._special for token in body):
-            return None
-        text = str(self._tokenizer.decode(body, clean_up_tokenization_spaces=False))
-        # Many tokenizers write a space before the first word too.
-        return text.removeprefix(" ")
+        """The text of an answer; None where it holds a control token before its end.
 
-    def _user(self, step: int, observation: str, experience: str | None) -> tuple[int, ...]:
+        A thought before it, which some models write unasked, is none of it.
+        """
+        body = token_ids[:-1] if self._ended(token_ids) else token_ids
+        if any(token in self._codec.special for token in body):
+            return None
+        thoughts = [at for at, token in enumerate(body) if token == self._thought_ends]
+        if thoughts:
+            return self._codec.decode(body[thoughts[-1] + 1 :]).lstrip()
+        # Many tokenizers write a space before the first word too.
+        return self._codec.decode(body).removeprefix(" ")
+
+    def _ended(self, answer: Sequence[int]) -> bool:
+        return bool(answer) and answer[-1] in self.stop_ids
+
+    def _kept(self, answer: Sequence[int]) -> tuple[Sequence[int], bool]:
+        """What stays in view of an answer, and whether it is whole: only then it is learned.
+
+        An end that the template does not write gives way to the one that it does.
+        """
+        whole = self._ended(answer)
+        return (answer[:-1] if whole and answer[-1] != self.stop_id else answer), whole
+
+    def _user(
+        self, lead: str, step: int, observation: str, experience: str | None
+    ) -> tuple[int, ...]:
         turn = Template(self._prompts.turn).substitute(step=step, observation=observation)
         block: tuple[int, ...] = ()
         if experience is not None:
             note = Template(self._prompts.experience).substitute(experience=experience)
             block = self._content(note)
-        return self._content(turn) + block
+        return self._content(lead + turn) + block
 
     def history(
         self, first_observation: str, steps: Sequence[Step], notes: Mapping[int, str]
@@ -129,11 +131,16 @@ class Chat:
 
         The mask is true on sampled answers (stop token included) that were not cut off.
         """
-        ids, mask = self._open(first_observation, notes.get(0))
-        for t, step in enumerate(steps):
-            self._append(ids, mask, step.token_ids)
-            user = self._user(t + 1, step.feedback, notes.get(t + 1))
-            self._close(ids, mask, step.token_ids, user)
+        frame = self._frame
+        first = self._user(frame.first.lead, 0, first_observation, notes.get(0))
+        ids = [*frame.first.ids, *first, *frame.user_to_assistant]
+        mask = [False] * len(ids)
+        for t, step in enumerate(steps, 1):
+            answer, learned = self._kept(step.token_ids)
+            user = self._user(frame.assistant_to_user.lead, t, step.feedback, notes.get(t))
+            turn = (*self._close(answer), *user, *frame.user_to_assistant)
+            ids += (*answer, *turn)
+            mask += [learned] * len(answer) + [False] * len(turn)
         return ids, mask
 
     def reflection(
@@ -162,68 +169,17 @@ class Chat:
         """The history up to the end of its last observation; and which tokens are that."""
         ids, _ = self.history(first_observation, steps, notes={})
         del ids[len(ids) - len(self._frame.user_to_assistant) :]
-        said = len(self._user(len(steps), steps[-1].feedback, None))
-        return ids, [at >= len(ids) - said for at in range(len(ids))]
+        lead = self._frame.assistant_to_user.lead
+        said = self._user(lead, len(steps), steps[-1].feedback, None)
+        begin = len(ids) - len(said) + self._led(lead, said)
+        return ids, [at >= begin for at in range(len(ids))]
 
-    def _open(self, observation: str, experience: str | None) -> tuple[list[int], list[bool]]:
-        frame = self._frame
-        if self._system:
-            head = frame.before_system + self._content(self._system) + frame.system_to_user
-        else:
-            head = frame.before_user
-        ids = [*head, *self._user(0, observation, experience), *frame.user_to_assistant]
-        return ids, [False] * len(ids)
-
-    def _append(self, ids: list[int], mask: list[bool], answer: Sequence[int]) -> None:
-        # An answer that was cut off is in view, but nobody shall learn to end like that.
-        whole = bool(answer) and answer[-1] == self.stop_id
-        ids += answer
-        mask += [whole] * len(answer)
-
-    def _close(
-        self, ids: list[int], mask: list[bool], answer: Sequence[int], user: tuple[int, ...]
-    ) -> None:
-        frame = self._frame
+    def _close(self, answer: Sequence[int]) -> tuple[int, ...]:
+        """What follows an answer up to the next user turn, its stop token if it was not drawn."""
         drawn = bool(answer) and answer[-1] == self.stop_id
-        turn = (*frame.assistant_to_user[int(drawn) :], *user, *frame.user_to_assistant)
-        ids += turn
-        mask += [False] * len(turn)
+        return self._frame.assistant_to_user.ids[int(drawn) :]
 
-
-def read_frame(tokenizer: Any, *, with_system: bool) -> Frame:
-    """Ask a chat template for its frame; raises ValueError where it cannot be appended to."""
-    mark = [f"LEAFE{n}MARK" for n in range(4)]
-    system = [{"role": "system", "content": mark[0]}] if with_system else []
-    messages = [
-        *system,
-        {"role": "user", "content": mark[1]},
-        {"role": "assistant", "content": mark[2]},
-        {"role": "user", "content": mark[3]},
-    ]
-
-    def render(turns: list[dict[str, str]]) -> str:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-
-    short, whole = render(messages[:-2]), render(messages)
-    if not whole.startswith(short + mark[2]):
-        raise ValueError(
-            "the chat template changes earlier turns when one is added;"
-            " leafe needs one that only appends"
-        )
-
-    def ids(text: str) -> tuple[int, ...]:
-        return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    head, user_to_assistant = short.split(mark[1])
-    before_system, _, system_to_user = head.partition(mark[0]) if with_system else ("", "", "")
-    between = whole.split(mark[2])[1].split(mark[3])[0]
-    frame = Frame(
-        ids(before_system),
-        ids(system_to_user),
-        () if with_system else ids(head),
-        ids(user_to_assistant),
-        ids(between),
-    )
-    if not frame.assistant_to_user or frame.assistant_to_user[0] not in tokenizer.all_special_ids:
-        raise ValueError("the chat template does not end an answer with a control token")
-    return frame
+    def _led(self, lead: str, tokens: Sequence[int]) -> int:
+        """How many tokens of a turn are those of the frame's words before it."""
+        pairs = zip(self._content(lead), tokens, strict=False)
+        return next((n for n, (a, b) in enumerate(pairs) if a != b), len(self._content(lead)))

@@ -136,7 +136,7 @@ async def _play(
             agent.temperature,
             agent.action_tokens,
             seed,
-            stop_ids=(agent.chat.stop_id,),
+            stop_ids=agent.chat.stop_ids,
             affinity=task.id,
         )
         prompt, _ = agent.chat.history(play.first_observation, play.steps, origin.notes)

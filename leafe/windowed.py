@@ -70,8 +70,7 @@ class Windowed(Chat):
         learned = []
         for t in learn:
             prompt, _ = self.history(first_observation, steps[:t], notes)
-            answer = steps[t].token_ids
-            whole = answer[-1:] == (self.stop_id,)
+            answer, whole = self._kept(steps[t].token_ids)
             mask = (False,) * len(prompt) + (whole,) * len(answer)
             learned.append(Learned((*prompt, *answer), mask, {t: len(prompt)}))
         return learned
@@ -95,10 +94,12 @@ class Windowed(Chat):
     ) -> tuple[list[int], list[bool]]:
         """The last step's prompt and answer, and what was observed then; which tokens are that."""
         prompt, _ = self.history(first_observation, steps[:-1], notes={})
-        answer, said = steps[-1].token_ids, self._content(steps[-1].feedback)
-        drawn = answer[-1:] == (self.stop_id,)
-        before = [*prompt, *answer, *self._frame.assistant_to_user[int(drawn) :]]
-        return [*before, *said], [False] * len(before) + [True] * len(said)
+        answer, _ = self._kept(steps[-1].token_ids)
+        lead = self._frame.assistant_to_user.lead
+        said = self._content(lead + steps[-1].feedback)
+        ids = [*prompt, *answer, *self._close(answer), *said]
+        begin = len(ids) - len(said) + self._led(lead, said)
+        return ids, [at >= begin for at in range(len(ids))]
 
     def _past(self, seen: Sequence[str], steps: Sequence[Step], which: range) -> Iterator[str]:
         for t in which:
@@ -110,8 +111,9 @@ class Windowed(Chat):
     def _turn(self, parts: Sequence[str]) -> list[int]:
         """Contents, each encoded by itself, as one user turn."""
         frame = self._frame
-        ids = [token for part in parts for token in self._content(part)]
-        return [*frame.before_user, *ids, *frame.user_to_assistant]
+        told = [frame.first.lead + parts[0], *parts[1:]]
+        ids = [token for part in told for token in self._content(part)]
+        return [*frame.first.ids, *ids, *frame.user_to_assistant]
 
 
 def _seen(first_observation: str, steps: Sequence[Step]) -> list[str]:

@@ -54,7 +54,7 @@ class Player:
         await asyncio.sleep(0)
         answer = self.act(self.tokenizer.decode(list(prompt)), sampling)
         ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
-        tokens = (*ids, *sampling.stop_ids)[: sampling.max_tokens]
+        tokens = (*ids, *sampling.stop_ids[:1])[: sampling.max_tokens]
         finish: Finish = "stop" if tokens[-1] in sampling.stop_ids else "length"
         return Completion(tokens, (-1.0,) * len(tokens), finish)
 

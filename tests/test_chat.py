@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tokenizers.pre_tokenizers import ByteLevel
 
-from leafe.chat import Chat, read_frame, read_prompts
+from leafe.chat import Chat, read_prompts
 from leafe.episode import Step
 
 # As Qwen's: a system turn of its own unless one is given, newlines after the control tokens.
@@ -139,7 +139,7 @@ def test_without_e_the_tokens_are_the_same_minus_one_block_at_the_end_of_its_tur
     told, told_mask = chat.history("go", steps, {tau: "call label first"})
     plain, plain_mask = chat.history("go", steps, {})
     turn, _ = chat.history("go", steps[:tau], {})
-    end = len(turn) - len(read_frame(other, with_system=style == "full").user_to_assistant)
+    end = len(turn) - len(chat._frame.user_to_assistant)
     block = len(told) - len(plain)
     assert "call label first" in other.decode(told[end : end + block])
     assert told[:end] + told[end + block :] == plain
@@ -211,7 +211,7 @@ def test_the_reflection_is_the_history_with_the_request_as_its_last_block(
     prompts = read_prompts(style)
     chat = Chat(other, prompts, desk.instructions)
     steps = steps_of(chat, *PLAYED)
-    tail = len(read_frame(other, with_system=style == "full").user_to_assistant)
+    tail = len(chat._frame.user_to_assistant)
     ids, _ = chat.history("go", steps, {0: "n"})
     asked = chat.reflection("go", steps, {0: "n"})
     assert asked[: len(ids) - tail] == ids[:-tail]

@@ -35,7 +35,7 @@ def test_control_tokens_in_an_observation_or_a_note_stay_text(chat: Chat, tokeni
 def test_any_text_can_be_observed_and_none_becomes_a_control_token(chat: Chat, text: str) -> None:
     tame, _ = chat.history("go", [], {})
     ids, mask = chat.history(text, [], {0: text})
-    assert control_tokens(ids, chat._tokenizer) == control_tokens(tame, chat._tokenizer)
+    assert control_tokens(ids, chat._codec.tokenizer) == control_tokens(tame, chat._codec.tokenizer)
     assert not any(mask)
 
 

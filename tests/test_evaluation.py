@@ -70,7 +70,7 @@ def test_with_no_task_left_the_figure_is_not_a_number() -> None:
 
 
 def test_samples_are_plain_roots_each_with_draws_of_its_own(desk: Desk, chat: Chat) -> None:
-    agent = make_agent(desk, chat, Player(chat._tokenizer, clerk(desk)))
+    agent = make_agent(desk, chat, Player(chat._codec.tokenizer, clerk(desk)))
     task = agent.environment.tasks("test")[0]
     made = asyncio.run(sample_task(agent, task, 6))
     assert [e.sample for e in made] == list(range(6))

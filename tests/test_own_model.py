@@ -21,9 +21,10 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from leafe.chat import read_frame
+from leafe.codec import Codec
 from leafe.engine import Completion, Sampling
 from leafe.engines.transformers import TransformersEngine
+from leafe.frame import read_frame
 from leafe.store import read_episodes
 from leafe.training.checkpoint import save_policy
 
@@ -113,4 +114,4 @@ def test_a_checkpoint_made_elsewhere_acts_through_the_stages(workspace: Path) ->
 def test_a_chat_template_that_rewrites_earlier_turns_is_refused() -> None:
     forgetful = CHATML.replace("{{ m.content }}", "{{ m.content if loop.last else '' }}")
     with pytest.raises(ValueError, match="only appends"):
-        read_frame(chatml_tokenizer(forgetful), with_system=True)
+        read_frame(Codec(chatml_tokenizer(forgetful)), "You act.")

@@ -51,14 +51,12 @@ def failures(episodes: Sequence[Episode]) -> list[str | None]:
 
 def make_chat(params: Params, tokenizer: Any, environment: Environment) -> Chat:
     """The renderer for this tokenizer and environment; BadInput for an unfit chat template."""
-    from jinja2 import TemplateError
-
     style = params.model.prompts
     kind = Windowed if style == "verl-agent" else Chat
     try:
         return kind(tokenizer, read_prompts(style), environment.instructions)
-    except (ValueError, TemplateError) as error:
-        raise BadInput(f"{tokenizer.name_or_path}: chat_template: {error}") from error
+    except ValueError as error:
+        raise BadInput(f"{tokenizer.name_or_path}: {error}") from error
 
 
 def make_engine(params: Params, policy: Path, tokenizer: Any) -> Engine:
