@@ -22,6 +22,9 @@ FOLD = "\n\n"
 """Between system text and observation where they share a turn, as Gemma 3 and Mistral have it."""
 TODAY = datetime(2024, 7, 26)
 """For templates that tell the date, by which no prompt shall vary: the day in Llama 3.1's own."""
+DATED = "".join(f".replace('%{c}', '{TODAY.strftime('%' + c)}')" for c in "aAbBdHIjmMpSyY")
+STOPPED_CLOCK = f"{{% macro strftime_now(form) %}}{{{{ form{DATED} }}}}{{% endmacro %}}\n"
+"""Put before a template, in place of the clock that it would be given."""
 ENDS = {"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"}
 ENDS |= {"<end_of_turn>", "<eos>", "</s>"}
 """How models end what they say; one may draw another end than its template writes."""
@@ -123,10 +126,10 @@ def _render(tokenizer: Any, talk: list[dict[str, str]]) -> str:
         return str(
             tokenizer.apply_chat_template(
                 talk,
+                chat_template=STOPPED_CLOCK + tokenizer.get_chat_template(),
                 tokenize=False,
                 add_generation_prompt=True,
                 enable_thinking=False,
-                strftime_now=TODAY.strftime,
             )
         )
     except (TemplateError, TypeError) as error:
