@@ -13,7 +13,8 @@ from transformers import PreTrainedTokenizerFast
 WORDS = [
     "Please refund my packed book, local, paid by voucher. verify() done, label refused: it is no",
     "You act at a desk. Note from an earlier attempt: call approve before label() system user",
-    "assistant model think Cutting Knowledge Date: December Today Answer with JSON alone: null",
+    "0. go 1. no 2. assistant model think",
+    "Cutting Knowledge Date: December Today Answer with JSON alone: null",
 ]
 TEXTS = [*WORDS, *(word for text in WORDS for word in text.split())] * 3
 
@@ -169,6 +170,8 @@ FAMILIES = {
     "gemma3": Family(GEMMA_3, **GEMMAS),
     "mistral3": Family(MISTRAL_3, MISTRAL_TOKENS, (), "<s>", "metaspace", "first"),
     "mistral7": Family(MISTRAL_7, MISTRAL_TOKENS, (), "<s>"),
+    # Such as no family has: words begin with blanks, and its template writes none.
+    "tight": Family(MISTRAL_7, MISTRAL_TOKENS, (), "<s>", "metaspace"),
 }
 REFUSED = {
     "always thinks": Family(ALWAYS_THINKS, QWEN_TOKENS, THINK),

@@ -85,6 +85,7 @@ STOPS = {
     **dict.fromkeys(["llama3.1", "llama3.2"], ("<|eot_id|>", "<|end_of_text|>", "<|eom_id|>")),
     **{"gemma2": ("<end_of_turn>", "<eos>"), "gemma3": ("<end_of_turn>", "<eos>")},
     **{"mistral3": ("</s>",), "mistral7": ("</s>",)},
+    "tight": ("</s>",),
 }
 
 

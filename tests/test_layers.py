@@ -21,6 +21,8 @@ PORTS = {"env", "engine"}
 METHOD = {"rollout", "reflection", "branching", "filtering", "evaluation", "probe", "lessons"}
 METHOD |= {
     "chat",
+    "codec",
+    "frame",
     "fidelity",
     "early_experience",
     "exploration",
