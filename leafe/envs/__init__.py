@@ -23,9 +23,10 @@ ENVIRONMENTS = {
     "webshop": "leafe.envs.webshop:WebShop",
     "code": "leafe.envs.code:Code",
     "alfworld": "leafe.envs.alfworld:Alfworld",
+    "scienceworld": "leafe.envs.scienceworld:ScienceWorld",
     "gymnasium": "leafe.envs.gymnasium:Gymnasium",
 }
-EXTRAS = {"alfworld": "alfworld", "gymnasium": "gymnasium", "textworld": "textworld"}
+EXTRAS = {name: name for name in ("alfworld", "gymnasium", "scienceworld", "textworld")}
 """Environment -> the extra of leafe that brings what it stands on."""
 OWN = "your own as package.module:Class"
 
