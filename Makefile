@@ -23,7 +23,8 @@ test: $(BIN)/.installed system
 	mypy
 	pytest
 
-# bubblewrap for the environment `code`, Chromium for browser tests: installed where apt-get may.
+# bubblewrap for the environment `code`, Java for `scienceworld`, Chromium for browser tests: installed
+# where apt-get may.
 system:
 	@.ci/install-system-packages
 

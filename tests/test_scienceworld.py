@@ -1,65 +1,33 @@
-"""ScienceWorld behind our port: its own tasks and solutions, exact replays, JVMs that may fail."""
+"""ScienceWorld behind our port: its own tasks, lists and solutions, its words, exact replays."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from conftest import ROOT
-from hosts import end_within
-from players import Player, make_agent
+from sciences import QUICK, like, need_java, scienceworld, task_of, told
 
-from leafe.chat import Chat
 from leafe.env import StepResult
 from leafe.envs import make_environment
-from leafe.envs.scienceworld import ScienceWorld, ScienceWorldOptions, kinds
-from leafe.envs.scienceworld.jvm import java_options
+from leafe.envs.scienceworld import ScienceWorld, kinds
 from leafe.envs.scienceworld.wording import DROPPED, LOST, MENU, SOLVED
-from leafe.episode import Episode, Outcome
 from leafe.errors import BadInput
 from leafe.fidelity import play
-from leafe.rollout import attempt
-from leafe.task import Task, check_disjoint, make_task
-
-QUICK = ["find-animal", "lifespan-longest-lived", "use-thermometer", "power-component"]
-"""Tasks whose solutions are short."""
+from leafe.task import Task, check_disjoint
 
 
-def scienceworld(**options: Any) -> ScienceWorld:
-    return ScienceWorld(ScienceWorldOptions(**options))
+@pytest.fixture(scope="module", autouse=True)
+def java() -> None:
+    need_java()
 
 
 @pytest.fixture(scope="module")
 def world() -> ScienceWorld:
-    """One for most tests: a JVM that has played before is one more thing to stand."""
+    """One for most tests: its JVMs have played other tasks before."""
     return scienceworld()
-
-
-def task_of(name: str, variation: int = 0, simplifications: str = "easy") -> Task:
-    payload = {"task": name, "variation": variation, "simplifications": simplifications}
-    return make_task("scienceworld", "train", payload)
-
-
-def told(world: ScienceWorld, task: Task, *actions: str) -> list[StepResult]:
-    return play(world, task, actions)[1]
-
-
-def javas(pid: int | None = None) -> list[psutil.Process]:
-    """The JVMs below a process; this one, if none is named."""
-    below = psutil.Process(pid).children(recursive=True)
-    return [p for p in below if p.status() != psutil.STATUS_ZOMBIE and p.name() == "java"]
 
 
 def test_the_known_solutions_of_all_30_tasks_score_100(world: ScienceWorld) -> None:
@@ -127,7 +95,7 @@ def test_what_is_not_understood_is_answered_with_the_form_of_the_action(
     said = told(world, task_of("boil"), "xyzzy", "Open the moon", "connect a to b", "use sun on")
     unknown, form, missing, use = (result.observation for result in said)
     assert unknown.startswith("No known action matches that input. Known actions: activate OBJ, ")
-    assert "The form is: open OBJ. OBJ is a thing that is here: write objects" in form
+    assert "The form is: open OBJ. OBJ is a thing in view: write objects" in form
     assert "Known actions: " in missing, "there is no connect where nothing is electrical"
     assert "The form is: use OBJ on OBJ." in use
     electrical = told(world, task_of("power-component"), "connect a to b")
@@ -159,7 +127,7 @@ def test_the_wrong_focus_loses_the_task(world: ScienceWorld) -> None:
 def test_the_score_is_told_only_where_it_is_wanted(world: ScienceWorld) -> None:
     task, actions = task_of("find-animal"), ("look around", "teleport to outside", "focus on dove")
     silent = [result.observation for result in told(world, task, *actions)]
-    telling = [r.observation for r in told(scienceworld(tell_score=True), task, *actions)]
+    telling = [r.observation for r in told(like(world, tell_score=True), task, *actions)]
     assert telling[0] == silent[0]
     assert telling[1:] == [
         "You teleport to the outside.\nScore: 17 of 100.",
@@ -168,13 +136,13 @@ def test_the_score_is_told_only_where_it_is_wanted(world: ScienceWorld) -> None:
     assert "core" not in "".join(silent)
 
 
-def test_each_task_has_its_own_limit_of_steps() -> None:
-    world = scienceworld(steps="eto", tasks=["lifespan-longest-lived", "boil"])
-    assert world.max_steps == 100
-    results = told(world, task_of("lifespan-longest-lived"), *["inventory"] * 12)
+def test_each_task_has_its_own_limit_of_steps(world: ScienceWorld) -> None:
+    short = like(world, steps="eto", tasks=["lifespan-longest-lived", "boil"])
+    assert short.max_steps == 100
+    results = told(short, task_of("lifespan-longest-lived"), *["inventory"] * 12)
     assert [r.truncated for r in results] == [False] * 9 + [True]
     assert not results[-1].terminated
-    assert len(told(scienceworld(max_steps=3), task_of("boil"), *["inventory"] * 9)) == 3
+    assert len(told(like(world, max_steps=3), task_of("boil"), *["inventory"] * 9)) == 3
     for name, kind in kinds.KINDS.items():
         assert kinds.most_steps(name, "gold") >= max(1.25 * kind.gold, kind.eto or 0)
 
@@ -199,11 +167,11 @@ def test_worlds_that_are_open_together_do_not_disturb_each_other(world: ScienceW
 def test_equal_actions_give_equal_observations_in_any_jvm_and_after_any_other_task(
     world: ScienceWorld,
 ) -> None:
-    """60 walks, each in two JVMs that have played other tasks before."""
+    """30 walks, each in two JVMs that have played other tasks before."""
     walks = []
     rng = random.Random(0)
     short = [name for name, kind in kinds.KINDS.items() if kind.gold < 100]
-    for n in range(60):
+    for n in range(30):
         name = short[n % len(short)]
         variation = rng.choice(kinds.part(name, "train"))
         simplifications = rng.choice(["easy", "easy", "", "openDoors"])
@@ -223,140 +191,9 @@ def test_equal_actions_give_equal_observations_in_any_jvm_and_after_any_other_ta
 
 
 def test_a_known_solution_does_not_hang_on_what_was_played_before(world: ScienceWorld) -> None:
-    """The simulator draws its ways through the house, once for all that follows."""
+    """The simulator draws its ways through the house, and would keep those of the first task."""
     world.solution(task_of("melt", 20))
-    assert world.solution(task_of("melt", 25)) == scienceworld().solution(task_of("melt", 25))
-
-
-def episode(
-    world: ScienceWorld, chat: Chat, tokenizer: Any, harm: Callable[[], object] | None = None
-) -> Episode:
-    """An attempt of three steps; the harm is done before its second."""
-    steps = iter(range(9))
-
-    def act(*_: object) -> str:
-        if next(steps) == 1 and harm is not None:
-            harm()
-        return "look around"
-
-    agent = make_agent(world, chat, Player(tokenizer, act))
-    task = world.tasks("train")[0]
-    return asyncio.run(attempt(agent, task, wave="w0", sample=0, max_steps=3))
-
-
-@pytest.mark.parametrize(
-    ("harm", "outcome", "error"),
-    [
-        (signal.SIGKILL, Outcome.ENV_ERROR, "WorkerFailed"),
-        (signal.SIGSTOP, Outcome.TIMEOUT, "no answer within"),
-    ],
-)
-def test_a_jvm_that_dies_or_hangs_ends_its_episode_and_is_replaced(
-    chat: Chat, tokenizer: Any, harm: signal.Signals, outcome: Outcome, error: str
-) -> None:
-    others = set(javas())
-    world = scienceworld(tasks=QUICK, step_timeout=10.0, train_tasks=4, test_tasks=4)
-    before = episode(world, chat, tokenizer)
-    assert before.outcome is Outcome.OUT_OF_BUDGET
-    [java] = set(javas()) - others
-    begun = time.monotonic()
-    failed = episode(world, chat, tokenizer, lambda: java.send_signal(harm))
-    assert time.monotonic() - begun < 10 + 5
-    assert (failed.outcome, len(failed.steps)) == (outcome, 1)
-    assert error in (failed.error or "")
-    assert end_within(2, (java.pid,))
-    assert episode(world, chat, tokenizer) == before
-    [fresh] = set(javas()) - others
-    assert fresh != java
-
-
-def test_a_jvm_that_died_between_episodes_harms_none(chat: Chat, tokenizer: Any) -> None:
-    others = set(javas())
-    world = scienceworld(tasks=QUICK, train_tasks=4, test_tasks=4)
-    before = episode(world, chat, tokenizer)
-    [java] = set(javas()) - others
-    java.kill()
-    assert end_within(2, (java.pid,))
-    time.sleep(0.5)  # its worker ends with it
-    assert episode(world, chat, tokenizer) == before
-
-
-PLAYS = """
-import os, signal, sys
-from leafe.envs import make_environment
-from leafe.errors import BadInput
-try:
-    world = make_environment({"name": "scienceworld"})
-except BadInput as error:
-    sys.exit(f"{error}")
-env = world.make()
-print(env.start(world.tasks("train")[0]).partition(chr(10))[0], flush=True)
-if sys.argv[1:] == ["stay"]: signal.pause()
-"""
-
-
-def plays(*options: str, **environment: str) -> subprocess.Popen[str]:
-    """A program that starts a world, and stays or ends."""
-    return subprocess.Popen(
-        [sys.executable, "-c", PLAYS, *options],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def test_nothing_is_left_of_a_program_that_is_killed_and_nothing_is_said_beside_it() -> None:
-    with plays("stay", JAVA_TOOL_OPTIONS="-Dleafe.test=kept") as program:
-        assert program.stdout is not None
-        assert program.stderr is not None
-        assert program.stdout.readline() == "Task Description:\n"
-        [java] = javas(program.pid)
-        assert java.environ()["JAVA_TOOL_OPTIONS"] == "-Dleafe.test=kept"
-        assert set(java_options(768)) <= set(java.cmdline())
-        assert java.memory_info().rss < 768e6
-        below = tuple(p.pid for p in psutil.Process(program.pid).children(recursive=True))
-        program.kill()
-        assert program.stderr.read() == ""
-    assert end_within(5, below)
-
-
-def said_by(**environment: str) -> str:
-    """What the program ends with where no world can start."""
-    with plays(**environment) as program:
-        out, error = program.communicate()
-    assert (out, program.returncode) == ("", 1)
-    return error.rstrip()
-
-
-def test_without_a_java_that_can_run_it_it_says_what_to_install(tmp_path: Path) -> None:
-    needs = "params.yaml: env.name is 'scienceworld', which needs Java"
-    missing = said_by(PATH=str(tmp_path), JAVA_HOME="")
-    assert missing.startswith(f"{needs}, but [Errno 2] No such file or directory: 'java'; install")
-    assert missing.endswith("`make system`, or apt-get install openjdk-17-jre-headless")
-    assert "No such file" in said_by(JAVA_HOME=str(tmp_path))
-    old = tmp_path / "bin" / "java"
-    old.parent.mkdir()
-    old.write_text("#!/bin/sh\necho 'java version \"1.7.0_80\"' >&2\n")
-    old.chmod(0o755)
-    assert said_by(JAVA_HOME=str(tmp_path)).startswith(f"{needs} 8 or later, but ")
-    refused = said_by(JAVA_TOOL_OPTIONS="-XX:+UseG1GC")
-    assert "says: Error occurred during initialization of VM" in refused
-    assert "multiple" in refused.lower() or "conflicting" in refused.lower()
-
-
-def test_without_the_package_it_says_what_to_install() -> None:
-    program = (
-        "import sys; sys.modules['scienceworld'] = None\n"
-        "from leafe.envs import make_environment\n"
-        "from leafe.errors import BadInput\n"
-        "try: make_environment({'name': 'scienceworld'})\n"
-        "except BadInput as error: print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.rstrip().endswith("; install leafe[scienceworld]")
+    assert len(world.solution(task_of("melt", 25))) == 144
 
 
 @pytest.mark.parametrize(

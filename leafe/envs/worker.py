@@ -7,6 +7,7 @@ its owner closes it, and when its owner is gone, by whatever way.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from contextlib import suppress
@@ -52,8 +53,6 @@ def end() -> NoReturn:
 
 def _answer(make: bytes, requests: SimpleQueue[Request], pipe: Connection) -> None:
     """Make the host, then call its methods; an answer is (whether it went well, what was said)."""
-    import pickle
-
     method, given = requests.get()
     with suppress(OSError):
         try:

@@ -95,7 +95,7 @@ class ScienceWorld:
 
     def __init__(self, options: ScienceWorldOptions) -> None:
         self.settings = options
-        self._names = options.tasks or list(kinds.KINDS)
+        self._names = list(dict.fromkeys(options.tasks or kinds.KINDS))
         kinds.check(self._names, options.simplifications)
         check_java(options.heap_mb)
         self.worlds = options.worlds

@@ -6,6 +6,7 @@ ms and draws random numbers, so that later answers would hang on how often it wa
 
 from __future__ import annotations
 
+from subprocess import Popen
 from threading import Thread
 from typing import NamedTuple
 
@@ -55,8 +56,7 @@ class Simulator:
             enable_auth=True,
             return_proc=True,
         )
-        # Without its JVM this process is of no use: it ends, and its owner takes another.
-        Thread(target=lambda: (process.wait(), end()), daemon=True).start()
+        Thread(target=_end_with, args=(process,), daemon=True).start()
         parameters = GatewayParameters(port=port, auth_token=token)
         self._jvm = JavaGateway(gateway_parameters=parameters).jvm
         self._server = self._jvm.scienceworld.runtime.pythonapi.PythonInterface()
@@ -88,3 +88,9 @@ class Simulator:
         error = self._server.load(name, variation, simplifications, gold)
         if error:
             raise SimulatorFailed(error)
+
+
+def _end_with(jvm: Popen[bytes]) -> None:
+    """Without its JVM this process is of no use: it ends, and its owner takes another."""
+    jvm.wait()
+    end()

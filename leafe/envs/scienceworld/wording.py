@@ -14,7 +14,7 @@ DROPPED = (
     "That is no number of the list, so the request is dropped, and this action with it. Write it"
     " again, with a name that only one thing here has."
 )
-OBJECTS = "OBJ is a thing that is here: write objects to see how all of them are called."
+OBJECTS = "OBJ is a thing in view: write objects to see what each is called."
 SOLVED = "The task is solved."
 LOST = "The task is lost for good."
 
