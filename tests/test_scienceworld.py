@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from sciences import QUICK, like, need_java, scienceworld, task_of, told
+from sciences import QUICK, SOONEST, like, need_java, scienceworld, task_of, told
 
 from leafe.env import StepResult
 from leafe.envs import make_environment
@@ -16,7 +14,7 @@ from leafe.envs.scienceworld import ScienceWorld, kinds
 from leafe.envs.scienceworld.wording import DROPPED, LOST, MENU, SOLVED
 from leafe.errors import BadInput
 from leafe.fidelity import play
-from leafe.task import Task, check_disjoint
+from leafe.task import check_disjoint
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,16 +29,13 @@ def world() -> ScienceWorld:
 
 
 def test_the_known_solutions_of_all_30_tasks_score_100(world: ScienceWorld) -> None:
-    def solve(task: Task) -> StepResult:
+    assert SOONEST.keys() == kinds.KINDS.keys()
+    for name, variation in SOONEST.items():
+        task = task_of(name, variation)
         *before, last = told(world, task, *world.solution(task))
-        assert {(r.reward, r.terminated, r.truncated) for r in before} == {(0.0, False, False)}
-        assert last.observation.endswith(f"\n{SOLVED}")
-        return replace(last, observation="")
-
-    slow_first = sorted(kinds.KINDS, key=lambda name: -kinds.KINDS[name].gold)
-    with ThreadPoolExecutor(2) as threads:
-        ends = list(threads.map(solve, map(task_of, slow_first)))
-    assert ends == [StepResult("", 1.0, terminated=True, truncated=False)] * 30
+        assert not any(result.reward or result.terminated for result in before)
+        assert last.observation.endswith(f"\n{SOLVED}"), name
+        assert (last.reward, last.terminated, last.truncated) == (1.0, True, False)
 
 
 def test_the_table_of_tasks_is_that_of_the_jar() -> None:
@@ -79,6 +74,16 @@ def test_chosen_tasks_are_all_that_is_taken() -> None:
     world = scienceworld(tasks=["boil", "melt"], train_tasks=28, test_tasks=18)
     assert {task.payload["task"] for task in world.tasks("train")} == {"boil", "melt"}
     assert len(world.tasks("test")) == 18
+
+
+def test_no_task_is_made_of_a_variation_that_the_jar_cannot_solve(world: ScienceWorld) -> None:
+    left_out = {(name, v) for name, numbers in kinds.UNSOLVED.items() for v in numbers}
+    parts: tuple[kinds.Part, ...] = ("train", "dev", "test")
+    drawn = [pair for which in parts for pair in kinds.draw(list(kinds.KINDS), which, 0)]
+    assert len(drawn) == len(set(drawn)) == 7207 - len(left_out)
+    assert not left_out & set(drawn)
+    lost = task_of("test-conductivity", 616)
+    assert told(world, lost, *world.solution(lost))[-1].observation.endswith(LOST)
 
 
 def test_no_jvm_runs_before_a_world_has_started() -> None:
@@ -148,7 +153,7 @@ def test_each_task_has_its_own_limit_of_steps(world: ScienceWorld) -> None:
 
 
 def test_worlds_that_are_open_together_do_not_disturb_each_other(world: ScienceWorld) -> None:
-    tasks = [task_of(name, 2) for name in QUICK[:3]]
+    tasks = [task_of(name, 2) for name in QUICK[:2]]
     alone = [play(world, task, world.solution(task)) for task in tasks]
     envs = [world.make() for _ in tasks]
     said = [[env.start(task)] for env, task in zip(envs, tasks, strict=True)]
@@ -167,33 +172,25 @@ def test_worlds_that_are_open_together_do_not_disturb_each_other(world: ScienceW
 def test_equal_actions_give_equal_observations_in_any_jvm_and_after_any_other_task(
     world: ScienceWorld,
 ) -> None:
-    """30 walks, each in two JVMs that have played other tasks before."""
+    """8 walks, each in a JVM that has played most tasks and in one that has played few."""
     walks = []
     rng = random.Random(0)
-    short = [name for name, kind in kinds.KINDS.items() if kind.gold < 100]
-    for n in range(30):
-        name = short[n % len(short)]
+    for name in rng.sample(list(kinds.KINDS), 8):
         variation = rng.choice(kinds.part(name, "train"))
         simplifications = rng.choice(["easy", "easy", "", "openDoors"])
         actions = rng.choices([*world.actions, "1", "objects", "close door", "wait"], k=12)
         walks.append((task_of(name, variation, simplifications), actions))
-
-    def play_all(order: int) -> list[Any]:
-        other = scienceworld()
-        shuffled = random.Random(order).sample(range(len(walks)), len(walks))
-        said = {n: play(other, *walks[n]) for n in shuffled}
-        return [said[n] for n in range(len(walks))]
-
-    with ThreadPoolExecutor(2) as threads:
-        first, second = threads.map(play_all, (1, 2))
-    assert first == second
-    assert sum(said.startswith(MENU) for walk in first for said in walk[0]) > 5
+    other = scienceworld()
+    backwards = [play(other, *walk) for walk in reversed(walks)]
+    first = [play(world, *walk) for walk in walks]
+    assert first == backwards[::-1]
+    assert any(said.startswith(MENU) for walk in first for said in walk[0])
 
 
 def test_a_known_solution_does_not_hang_on_what_was_played_before(world: ScienceWorld) -> None:
     """The simulator draws its ways through the house, and would keep those of the first task."""
-    world.solution(task_of("melt", 20))
-    assert len(world.solution(task_of("melt", 25))) == 144
+    name = "test-conductivity-of-unknown-substances"
+    assert [len(world.solution(task_of(name, v))) for v in (32, 34, 114)] == [19, 33, 19]
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ class ScienceWorld:
         ]
 
     def solution(self, task: Task) -> list[str]:
-        """The jar's own, which it finds by playing: 0.1 to 5 s, once for a task."""
+        """The jar's own, which it finds by playing: 0.1 to 12 s, once for a task."""
         if task.id not in self._solutions:
             seat = Seat(self._workers)
             try:

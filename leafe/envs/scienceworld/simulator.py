@@ -78,7 +78,7 @@ class Simulator:
         return Said(text, score, completed)
 
     def gold(self, name: str, variation: int, simplifications: str) -> list[str]:
-        """Actions that solve a task; the simulator plays it, which takes up to 10 s."""
+        """Actions that solve a task; the simulator plays it, which takes up to 12 s."""
         # It draws ways through the house, and would keep them for the tasks that follow.
         self._jvm.scienceworld.goldagent.PathFinder.precomputedExhaustivePaths().clear()
         self._load(name, variation, simplifications, gold=True)
