@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
+from leafe.env import Environment
 from leafe.envs import ENVIRONMENTS, make_environment
+from leafe.errors import BadInput
 from leafe.fidelity import check
 
-WALKS = {"scienceworld": 40}
+WALKS = {"scienceworld": 20}
 """Of those whose steps take long, half a second a walk; 200 of the others."""
-TASKS = {"textworld": 4, "scienceworld": 12}
+TASKS = {"textworld": 4, "scienceworld": 8}
 """Of those whose tasks take seconds to make or to solve; 40 of the others."""
 QUICK = ["find-animal", "find-plant", "lifespan-longest-lived", "power-component"]
 FEWER: dict[str, dict[str, Any]] = {
     "alfworld": {"train_tasks": 20, "test_tasks": 20},
-    "scienceworld": {"tasks": QUICK, "train_tasks": 12, "test_tasks": 12},
+    "scienceworld": {"tasks": QUICK, "train_tasks": 8, "test_tasks": 8},
 }
 """Where each task takes a proof, 30 ms: no more than are played. Or tasks that are soon solved."""
 
@@ -31,10 +33,20 @@ def section(name: str) -> dict[str, Any]:
     return {"name": name, **FEWER.get(name, {})}
 
 
+def made(name: str) -> Environment:
+    """Without what it stands on (bubblewrap, Java, an extra) a test fails in CI, else skips."""
+    try:
+        return make_environment(section(name))
+    except BadInput as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_walks_are_replayed_exactly_solutions_solve_and_junk_is_answered(name: str) -> None:
     tasks, walks = TASKS.get(name, 40), WALKS.get(name, 200)
-    found = check(make_environment(section(name)), tasks=tasks, walks=walks)
+    found = check(made(name), tasks=tasks, walks=walks)
     assert found.faults == ()
     assert (found.walks, found.solved, found.tried) == (walks, tasks, tasks)
     assert found.reset_ms > 0
@@ -44,6 +56,7 @@ def test_walks_are_replayed_exactly_solutions_solve_and_junk_is_answered(name: s
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_another_process_sees_the_same_tasks_and_observations(name: str) -> None:
+    made(name)
     some = TASKS.get(name, 40) // 2
     program = (
         "import json, sys; from leafe.envs import make_environment\n"
@@ -138,10 +151,11 @@ def test_an_environment_with_a_defect_does_not_pass(broken: Path, defect: str, w
 
 
 def test_a_sound_one_of_ones_own_passes_beside_all_that_come_along(broken: Path) -> None:
-    done = env_check(broken, "--json", "--tasks", "6", "--walks", "20", DEFECT="none")
+    hidden = {"JAVA_HOME": str(broken)}  # scienceworld takes a minute
+    done = env_check(broken, "--json", "--tasks", "6", "--walks", "20", DEFECT="none", **hidden)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told.keys() == {*ENVIRONMENTS, "safe"}
+    assert told.keys() == {*ENVIRONMENTS, "safe"} - {"scienceworld"}
     assert all(one["passed"] and one["solved"] == one["tried"] == 6 for one in told.values())
 
 
@@ -155,11 +169,13 @@ def test_the_table_has_a_row_an_environment_and_can_be_pasted_into_a_page() -> N
 
 def test_one_that_cannot_start_here_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
     (tmp_path / "gymnasium.py").write_text("raise ImportError('not here')\n")
-    hidden = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    hidden = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "JAVA_HOME": str(tmp_path)}
     some = ("--tasks", "2", "--walks", "2")
     done = env_check(tmp_path, *some, "--json", **hidden)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout).keys() == {*ENVIRONMENTS} - {"gymnasium"}
+    assert json.loads(done.stdout).keys() == {*ENVIRONMENTS} - {"gymnasium", "scienceworld"}
+    assert "scienceworld is left out: " in done.stderr
+    assert "needs Java, but [Errno 2] No such file or directory" in done.stderr
     assert "gymnasium is left out: " in done.stderr
     assert "not here; install leafe[gymnasium]" in done.stderr
     named = env_check(tmp_path, *some, "gymnasium", **hidden)

@@ -17,13 +17,12 @@ import pytest
 from conftest import ROOT
 from hosts import end_within
 from players import Player, make_agent
-from sciences import QUICK, need_java, scienceworld
+from sciences import QUICK, like, need_java, scienceworld
 
 from leafe.chat import Chat
 from leafe.envs.scienceworld import ScienceWorld
 from leafe.envs.scienceworld.jvm import java_options
 from leafe.episode import Episode, Outcome
-from leafe.fidelity_table import installed
 from leafe.rollout import attempt
 
 
@@ -61,6 +60,17 @@ def episode(
     return asyncio.run(attempt(agent, task, wave="w0", sample=0, max_steps=3))
 
 
+@pytest.fixture(scope="module")
+def world() -> ScienceWorld:
+    """One that has a JVM from the first test to the last, though not the same."""
+    return scienceworld(tasks=QUICK, train_tasks=4, test_tasks=4)
+
+
+def javas_of(world: ScienceWorld) -> set[psutil.Process]:
+    """Its JVMs that are idle."""
+    return {java for worker in world._workers._idle for java in javas(worker._process.pid)}
+
+
 @pytest.mark.parametrize(
     ("harm", "outcome", "error"),
     [
@@ -69,18 +79,18 @@ def episode(
     ],
 )
 def test_a_jvm_that_dies_or_hangs_ends_its_episode_and_is_replaced(
-    chat: Chat, tokenizer: Any, harm: signal.Signals, outcome: Outcome, error: str
+    world: ScienceWorld,
+    chat: Chat,
+    tokenizer: Any,
+    harm: signal.Signals,
+    outcome: Outcome,
+    error: str,
 ) -> None:
-    others = javas()
-    world = scienceworld(tasks=QUICK, train_tasks=4, test_tasks=4)
     before = episode(world, chat, tokenizer)
     assert before.outcome is Outcome.OUT_OF_BUDGET
-    [java] = javas() - others
+    [java], patient = javas_of(world), world.settings
+    world.settings = patient.model_copy(update={"step_timeout": 3.0})
     begun = time.monotonic()
-    patient, world.settings = (
-        world.settings,
-        world.settings.model_copy(update={"step_timeout": 3.0}),
-    )
     failed = episode(world, chat, tokenizer, lambda: java.send_signal(harm))
     assert time.monotonic() - begun < 3 + 5
     world.settings = patient
@@ -88,24 +98,25 @@ def test_a_jvm_that_dies_or_hangs_ends_its_episode_and_is_replaced(
     assert error in (failed.error or "")
     assert end_within(2, (java.pid,))
     assert episode(world, chat, tokenizer) == before
-    [fresh] = javas() - others
-    assert fresh != java
+    assert java not in javas_of(world)
 
 
-def test_a_jvm_that_died_between_episodes_harms_none(chat: Chat, tokenizer: Any) -> None:
-    others = javas()
-    world = scienceworld(tasks=QUICK, train_tasks=4, test_tasks=4)
+def test_a_jvm_that_died_between_episodes_harms_none(
+    world: ScienceWorld, chat: Chat, tokenizer: Any
+) -> None:
     before = episode(world, chat, tokenizer)
-    [java] = javas() - others
+    [java] = javas_of(world)
     java.kill()
     assert end_within(2, (java.pid,))
     time.sleep(0.5)  # its worker ends with it
     assert episode(world, chat, tokenizer) == before
 
 
-def test_no_more_worlds_are_open_than_may_be(chat: Chat, tokenizer: Any) -> None:
-    others = javas()
-    world = scienceworld(tasks=QUICK, worlds=2, train_tasks=4, test_tasks=4)
+def test_no_more_worlds_are_open_than_may_be(
+    world: ScienceWorld, chat: Chat, tokenizer: Any
+) -> None:
+    others = javas() - javas_of(world)
+    world = like(world, tasks=QUICK, worlds=2, train_tasks=4, test_tasks=4)
     seen: set[psutil.Process] = set()
 
     def act(*_: object) -> str:
@@ -141,10 +152,11 @@ if sys.argv[1:] == ["stay"]: signal.pause()
 """
 
 
-def plays(*options: str, **environment: str) -> subprocess.Popen[str]:
-    """A program that starts a world, and stays or ends."""
+def plays(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+    """A program that starts a world in a folder, and stays or ends."""
     return subprocess.Popen(
         [sys.executable, "-c", PLAYS, *options],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -152,8 +164,10 @@ def plays(*options: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def test_nothing_is_left_of_a_program_that_is_killed_and_nothing_is_said_beside_it() -> None:
-    with plays("stay", JAVA_TOOL_OPTIONS="-Dleafe.test=kept") as program:
+def test_nothing_is_left_of_a_program_that_is_killed_and_nothing_is_said_or_written_beside_it(
+    tmp_path: Path,
+) -> None:
+    with plays(tmp_path, "stay", JAVA_TOOL_OPTIONS="-Dleafe.test=kept") as program:
         assert program.stdout is not None
         assert program.stderr is not None
         assert program.stdout.readline() == "Task Description:\n"
@@ -161,15 +175,17 @@ def test_nothing_is_left_of_a_program_that_is_killed_and_nothing_is_said_beside_
         assert java.environ()["JAVA_TOOL_OPTIONS"] == "-Dleafe.test=kept"
         assert set(java_options(768)) <= set(java.cmdline())
         assert java.memory_info().rss < 768e6
+        assert Path(java.cwd()).name == "scienceworld", "the jar writes a table where it finds none"
         below = tuple(p.pid for p in psutil.Process(program.pid).children(recursive=True))
         program.kill()
         assert program.stderr.read() == ""
     assert end_within(5, below)
+    assert not list(tmp_path.iterdir())
 
 
-def said_by(**environment: str) -> str:
+def said_by(folder: Path, **environment: str) -> str:
     """What the program ends with where no world can start."""
-    with plays(**environment) as program:
+    with plays(folder, **environment) as program:
         out, error = program.communicate()
     assert (out, program.returncode) == ("", 1)
     return error.rstrip()
@@ -177,29 +193,18 @@ def said_by(**environment: str) -> str:
 
 def test_without_a_java_that_can_run_it_it_says_what_to_install(tmp_path: Path) -> None:
     needs = "params.yaml: env.name is 'scienceworld', which needs Java"
-    missing = said_by(PATH=str(tmp_path), JAVA_HOME="")
+    missing = said_by(tmp_path, PATH=str(tmp_path), JAVA_HOME="")
     assert missing.startswith(f"{needs}, but [Errno 2] No such file or directory: 'java'; install")
     assert missing.endswith("`make system`, or apt-get install openjdk-17-jre-headless")
-    assert "No such file" in said_by(JAVA_HOME=str(tmp_path))
+    assert "No such file" in said_by(tmp_path, JAVA_HOME=str(tmp_path))
     old = tmp_path / "bin" / "java"
     old.parent.mkdir()
     old.write_text("#!/bin/sh\necho 'java version \"1.7.0_80\"' >&2\n")
     old.chmod(0o755)
-    assert said_by(JAVA_HOME=str(tmp_path)).startswith(f"{needs} 8 or later, but ")
-    refused = said_by(JAVA_TOOL_OPTIONS="-XX:+UseG1GC")
+    assert said_by(tmp_path, JAVA_HOME=str(tmp_path)).startswith(f"{needs} 8 or later, but ")
+    refused = said_by(tmp_path, JAVA_TOOL_OPTIONS="-XX:+UseG1GC")
     assert "says: Error occurred during initialization of VM" in refused
     assert "multiple" in refused.lower() or "conflicting" in refused.lower()
-
-
-def test_a_check_of_all_environments_leaves_it_out_without_java(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    found, [sentence] = installed({"scienceworld": {"name": "scienceworld"}}, [])
-    assert found == []
-    assert sentence.startswith("scienceworld is left out: ")
-    assert "install Java 17" in sentence
 
 
 def test_without_the_package_it_says_what_to_install() -> None:
