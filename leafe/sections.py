@@ -206,6 +206,10 @@ class Sft(Training):
     beta: Weight
     """Weight of the rehearsal term: L = L_cf + beta L_reh. Episodes that succeeded in spite of an
     error rehearse the error too."""
+    share_prefixes: bool
+    """Compute what examples of a batch begin with once, where the model's loss stays exactly its
+    own and it is cheaper. A batch then takes the examples of a task together; false draws them
+    one by one."""
 
 
 class EarlyExperience(Section):

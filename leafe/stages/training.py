@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +87,8 @@ def train_stage(
     for other in folder.parent.glob("*"):
         if other != folder:
             shutil.rmtree(other)
-    settings = TrainSettings(
-        seed=seed, **{name: getattr(section, name) for name in Training.model_fields}
-    )
+    names = {field.name for field in fields(TrainSettings)} & set(type(section).model_fields)
+    settings = TrainSettings(seed=seed, **{name: getattr(section, name) for name in names})
     resume = last_whole(folder)
     already = int(resume.name.rpartition("-")[2]) if resume else 0
     # Many have none; what it is does not matter, as padding is masked and weighs nothing.

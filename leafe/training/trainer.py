@@ -22,6 +22,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from leafe.example import Example
 from leafe.training.checkpoint import mark_whole, saving
+from leafe.training.prefix import collate_shared, even_length, shared_loss
+from leafe.training.sharing import order_together
 
 ALIKE = 50
 """Batches, at most, among which sequences are sorted by length."""
@@ -39,6 +41,8 @@ class TrainSettings:
     seed: int
     save_every: int
     """Steps between checkpoints to resume from."""
+    share_prefixes: bool = False
+    """Where it is exact and cheaper; takes the sequences of a task together."""
 
 
 class LossIsNotFinite(RuntimeError):
@@ -65,6 +69,8 @@ class WeightedTokens:
 
     token_ids: tuple[int, ...]
     weights: tuple[float, ...]
+    task: str = ""
+    """Sequences of one task are likely to begin alike."""
 
 
 def weigh(examples: Sequence[Example], betas: Mapping[str, float]) -> list[WeightedTokens]:
@@ -72,7 +78,9 @@ def weigh(examples: Sequence[Example], betas: Mapping[str, float]) -> list[Weigh
     weight = token_weights(examples, betas)
     return [
         WeightedTokens(
-            e.token_ids, tuple(weight[str(e.set)] if learn else 0.0 for learn in e.loss_mask)
+            e.token_ids,
+            tuple(weight[str(e.set)] if learn else 0.0 for learn in e.loss_mask),
+            e.task_id,
         )
         for e in examples
     ]
@@ -144,6 +152,9 @@ class WeightedTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """The loss of a batch; its expectation over batches is L."""
+        if "ends" in inputs:  # tries
+            head: Any = self.model.get_output_embeddings()  # type: ignore[union-attr, operator]
+            return self._examples / inputs["sequences"] * shared_loss(model, head, inputs)
         outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
         scale = self._examples / len(inputs["input_ids"])
         loss = scale * weighted_loss(outputs.logits, inputs["input_ids"], inputs["weights"])
@@ -184,6 +195,7 @@ def train(
     rows = [{"input_ids": list(s.token_ids), "weights": list(s.weights)} for s in sequences]
     lengths = [len(s.token_ids) for s in sequences]
     order = schedule(lengths, settings.batch, settings.steps, settings.seed)
+    shared = order_together(model, sequences, order, settings) if settings.share_prefixes else None
     cuda = torch.cuda.is_available()
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -214,8 +226,10 @@ def train(
         len(rows),
         model=model,
         args=arguments,
-        train_dataset=[rows[n] for n in order],
-        data_collator=lambda batch: collate(batch, pad),
+        train_dataset=[rows[n] for n in shared or order],
+        data_collator=lambda batch: (
+            collate_shared(batch, pad, even_length(model)) if shared else collate(batch, pad)
+        ),
         callbacks=[StopWhenNotFinite(), MarkWhole(), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
