@@ -15,6 +15,7 @@ compare: $(BIN)/.installed
 
 # What is fast and what it costs: benchmarks/README.md.
 bench: $(BIN)/.installed system
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
 	python -m benchmarks
 
 test: $(BIN)/.installed system

@@ -9,9 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import sandbox
+from benchmarks import sandbox, sft_versus_trl
 
-BENCHMARKS = {"sandbox": sandbox.measure}
+BENCHMARKS = {"sandbox": sandbox.measure, "sft_versus_trl": sft_versus_trl.measure}
 RESULTS = Path(__file__).with_name("results.json")
 
 
