@@ -25,7 +25,7 @@ from leafe.example import Example
 from leafe.training.small import new_model
 from leafe.training.trainer import TrainSettings, train, weigh
 
-BATCH, ROUNDS = 64, 5
+BATCH, ROUNDS = 64, 3
 RATE, WARMUP, DECAY = 2e-3, 2, 0.01
 PACKED = 512
 """Tokens of TRL's packed rows."""

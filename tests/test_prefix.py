@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
 from transformers import (
     BloomConfig,
     BloomForCausalLM,
@@ -79,7 +80,7 @@ def as_rows(sequences: Sequence[Weighted]) -> list[dict[str, Any]]:
 
 
 def gradients(model: Any, loss: torch.Tensor) -> list[torch.Tensor]:
-    return list(torch.autograd.grad(loss, list(model.parameters())))
+    return list(torch.autograd.grad(loss, [w for w in model.parameters() if w.requires_grad]))
 
 
 def one_by_one(model: Any, sequences: Sequence[Weighted]) -> torch.Tensor:
@@ -110,6 +111,17 @@ def test_tries_have_the_gradients_of_their_sequences(kind: str, even: float) -> 
         assert_equal_gradients(
             model, one_by_one(model, sequences), as_tries(model, sequences, even)
         )
+
+
+def test_an_adapter_has_the_same_gradients_and_checkpointing_changes_none() -> None:
+    adapter = LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
+    model = get_peft_model(make("qwen2"), adapter)
+    model.activation_checkpointing_enable()
+    model.enable_input_require_grads()
+    model.train()
+    sequences = forest(2)
+    assert shares_exactly(model)
+    assert_equal_gradients(model, one_by_one(model, sequences), as_tries(model, sequences, 60.0))
 
 
 def test_a_branching_token_predicts_each_of_its_children_with_that_childs_weight() -> None:
