@@ -180,6 +180,6 @@ def even_length(model: Any) -> float:
     """The row length at which attention costs as much as all else.
 
     A block multiplies some 12 h^2 weights with each token, attention 2 h with each pair of places.
-    On one core, with a model 96 wide, it is 7 h by the clock.
+    By the clock it was some 7 h: one core, a model 96 wide.
     """
     return 6.0 * float(model.config.get_text_config().hidden_size)
