@@ -172,11 +172,13 @@ def _wrap(base: Any, rank: int, alpha: int, dropout: float, targets: str | list[
     with catch_warnings():
         simplefilter("ignore", FutureWarning)  # of transformers, at names that peft still uses
         model = get_peft_model(base, config)
-    for name, layer in model.named_modules():
-        if isinstance(layer, LoraLayer) and (
-            not isinstance(layer.get_base_layer(), Linear) or layer is base.get_output_embeddings()
-        ):
+    changed = {name: m for name, m in model.named_modules() if isinstance(m, LoraLayer)}
+    for name, layer in changed.items():
+        if not isinstance(layer.get_base_layer(), Linear) or layer is base.get_output_embeddings():
             raise ValueError(f"{name} is no linear layer within the decoder")
+    named = {name.rpartition(".")[2] for name in changed}
+    if isinstance(targets, list) and (unknown := sorted({*targets} - named)):
+        raise ValueError(f"no layer is called {unknown[0]}")
     return model
 
 
