@@ -141,7 +141,8 @@ def distil_stage(
     section = stage.params.sft
     training = plan_training(stage, section, seed)
     given = (training, policy, sequences, out)
-    return Curve(tuple(in_processes(section.processes, distil, *given)), training.folder)
+    points = in_processes(section.processes, training.folder, distil, *given)
+    return Curve(tuple(points), training.folder)
 
 
 def distil(

@@ -24,32 +24,31 @@ from typing import Any, NoReturn, TypeVar
 from leafe.errors import BadInput
 
 Made = TypeVar("Made")
+PRELOADED = ["leafe.training.trainer", "leafe.training.starting"]
 STOPS = {signal.SIGINT, signal.SIGTERM}
 
 
-def in_processes(count: int, work: Callable[..., Made], *arguments: Any) -> Made:
+def in_processes(count: int, folder: Path, work: Callable[..., Made], *arguments: Any) -> Made:
     """What the first of them returns; with one, it is this process itself.
 
-    Raises what any of them raises; the others are then ended. `work` is a function of a module.
+    Raises what any of them raises; the others are then ended. They find each other by a file in
+    `folder`. `work` is a function of a module.
     """
     if count == 1:
         return work(*arguments)
     _check_gpus(count)
-    context = get_context("spawn")  # a forked process could not use the GPU
+    # What is heavy is loaded once, by a process that they are forked from.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    folder.mkdir(parents=True, exist_ok=True)
     workers, answers = [], []
-    with TemporaryDirectory(prefix="leafe-training-") as folder:
+    with TemporaryDirectory(prefix="processes-", dir=folder) as meeting:
         try:
             for rank in range(count):
                 answer, ours = context.Pipe(duplex=False)
-                given = (rank, count, Path(folder), ours, work, arguments)
-                worker = context.Process(target=_work, args=given, daemon=True)
-                workers.append(worker)
-                # They end by our hand: a terminal's Ctrl-C would have each of them say so.
-                before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-                try:
-                    worker.start()
-                finally:
-                    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                given = (rank, count, Path(meeting).resolve(), ours, work, arguments)
+                workers.append(context.Process(target=_work, args=given, daemon=True))
+                _start(workers[-1])
                 ours.close()
                 answers.append(answer)
             made: Made = _first_answer(answers)
@@ -66,6 +65,15 @@ def is_first() -> bool:
     from torch import distributed
 
     return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
+def _start(worker: Any) -> None:
+    """They end by our hand: a terminal's Ctrl-C would have each of them say so."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        worker.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _check_gpus(count: int) -> None:
