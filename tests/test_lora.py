@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import change_params
+import yaml
+from conftest import ROOT, change_params
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from staging import SFT, complete, set_up
@@ -22,7 +23,8 @@ from typer.testing import CliRunner
 from leafe.cli import app
 from leafe.errors import BadInput
 from leafe.example import Example, TrainingSet
-from leafe.results import read_results
+from leafe.params import load_params
+from leafe.results import as_markdown, read_results
 from leafe.store import read_json, read_tasks, write_examples
 from leafe.training.adapter import CONFIG, WEIGHTS, base_of, in_words
 from leafe.training.checkpoint import (
@@ -288,4 +290,39 @@ def test_the_pipeline_trains_adapters_and_its_results_say_so(workspace: Path) ->
     record = read_json(workspace / "data/leafe/i1/evaluation.record.json")
     assert {"policies/leafe/i0", "policies/leafe/i1"} <= set(record["inputs"])
     complete(workspace, ("evaluate", "--iteration", "i0"))
-    assert [row.weights for row in read_results(workspace)] == ["all weights", "LoRA rank 2"]
+    rows = read_results(workspace)
+    assert [row.weights for row in rows] == ["all weights", "LoRA rank 2"]
+    heading, _, base, first = as_markdown(rows).splitlines()
+    assert heading.endswith("| trained |")
+    assert base.endswith("| all weights |")
+    assert first.endswith("| LoRA rank 2 |")
+
+
+@pytest.mark.parametrize(
+    ("sft", "said"),
+    [
+        ({"lora": {**LORA.model_dump(), "rank": 0}}, "sft.lora.rank is 0; it must be at least 1"),
+        (
+            {"lora": {**LORA.model_dump(), "ranks": 4}},
+            "sft.lora.ranks is not a known key; did you mean rank?",
+        ),
+        ({"lora": {"rank": 4}}, "sft.lora.alpha is missing"),
+        ({"lora": 16}, "sft.lora is 16; it must be"),
+        ({"lora": {**LORA.model_dump(), "targets": "most"}}, "targets is 'most'; it must be"),
+        ({"batch": 9, "processes": 2}, "sft.batch is 9; it must be a multiple of processes"),
+        (
+            {"batch": 8, "processes": 2, "micro_batch": 3},
+            "sft.batch is 8; it must be a multiple of processes * micro_batch = 2 * 3",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_parameters_of_training_are_told(
+    tmp_path: Path, sft: dict[str, Any], said: str
+) -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["sft"] |= sft
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(BadInput) as told:
+        load_params(tmp_path / "params.yaml")
+    assert said in str(told.value)

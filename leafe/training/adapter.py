@@ -110,7 +110,8 @@ def config_of(model: Any, version: str) -> AdapterConfig:
         r=made.r,
         lora_alpha=made.lora_alpha,
         lora_dropout=made.lora_dropout,
-        target_modules=sorted(made.target_modules),
+        # Their kinds; peft itself names each one in a small model, e.g. model.layers.0.mlp.up_proj.
+        target_modules=sorted({name.rpartition(".")[2] for name in _changed(model)}),
     )
 
 
@@ -159,7 +160,6 @@ def save(model: Any, version: str, folder: Path) -> None:
 def _wrap(base: Any, rank: int, alpha: int, dropout: float, targets: str | list[str]) -> Any:
     """Put adapter layers into a model; ValueError where they cannot be there."""
     from peft import LoraConfig, get_peft_model
-    from peft.tuners.lora import LoraLayer
     from torch.nn import Linear
 
     config = LoraConfig(
@@ -172,7 +172,7 @@ def _wrap(base: Any, rank: int, alpha: int, dropout: float, targets: str | list[
     with catch_warnings():
         simplefilter("ignore", FutureWarning)  # of transformers, at names that peft still uses
         model = get_peft_model(base, config)
-    changed = {name: m for name, m in model.named_modules() if isinstance(m, LoraLayer)}
+    changed = _changed(model)
     for name, layer in changed.items():
         if not isinstance(layer.get_base_layer(), Linear) or layer is base.get_output_embeddings():
             raise ValueError(f"{name} is no linear layer within the decoder")
@@ -180,6 +180,13 @@ def _wrap(base: Any, rank: int, alpha: int, dropout: float, targets: str | list[
     if isinstance(targets, list) and (unknown := sorted({*targets} - named)):
         raise ValueError(f"no layer is called {unknown[0]}")
     return model
+
+
+def _changed(model: Any) -> dict[str, Any]:
+    """The layers that an adapter changes, by their names in the model."""
+    from peft.tuners.lora import LoraLayer
+
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
 
 
 def _weights(model: Any) -> dict[str, Any]:
