@@ -23,7 +23,8 @@ from leafe.errors import BadInput
 from leafe.store import write_examples
 from leafe.training.processes import in_processes
 
-LORA = {"rank": 2, "alpha": 4, "dropout": 0.1, "targets": "all-linear", "fresh": False}
+LORA = {"rank": 2, "alpha": 4, "dropout": 0.0, "targets": "all-linear", "fresh": False}
+WEIGHTS = "policies/leafe/i1/adapter_model.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, policy_dir: Path) -> Path:
     change_params(
         folder,
         run={"threads": 1},
-        sft={"steps": 24, "batch": 4, "save_every": 8, "warmup": 2, "processes": 2},
+        sft={"steps": 60, "batch": 4, "save_every": 20, "warmup": 2, "processes": 2, "lora": LORA},
     )
     set_up(folder, (folder / "script.yaml").read_text())
     complete(folder, ("tasks",))
@@ -42,29 +43,35 @@ def project(tmp_path_factory: pytest.TempPathFactory, policy_dir: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def trained(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The same after training in two processes, and what that said."""
+    folder = tmp_path_factory.mktemp("trained") / "project"
+    shutil.copytree(project, folder)
+    return folder, complete(folder, SFT)
+
+
 def losses(folder: Path) -> list[float]:
     with (folder / "plots/leafe/i1.loss.csv").open() as file:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def test_two_processes_make_the_policy_of_one(project: Path, tmp_path: Path) -> None:
-    said = {}
-    for processes, micro in ((1, None), (2, 1)):
-        folder = tmp_path / str(processes)
-        shutil.copytree(project, folder)
-        change_params(folder, sft={"processes": processes, "micro_batch": micro})
-        said[processes] = complete(folder, SFT)
-    one, two = tmp_path / "1", tmp_path / "2"
+def test_two_processes_make_the_policy_of_one(
+    project: Path, trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    one, (two, said) = shutil.copytree(project, tmp_path / "project"), trained
+    change_params(one, sft={"processes": 1})
+    expected = complete(one, SFT)
     assert losses(two) == pytest.approx(losses(one), abs=1e-4)
-    assert len(losses(one)) == 24
-    ours, theirs = (load_file(f / "policies/leafe/i1/model.safetensors") for f in (one, two))
+    assert len(losses(one)) == 60
+    ours, theirs = (load_file(folder / WEIGHTS) for folder in (one, two))
     assert ours.keys() == theirs.keys()
     for name, weights in ours.items():
         assert (weights - theirs[name]).abs().max() < 1e-4
     # Only the first of them says anything, and what it says is what one process does.
-    kept = [[s for s in text.splitlines() if "/24" not in s] for text in said.values()]
+    kept = [[s for s in text.splitlines() if "/60" not in s] for text in (expected, said)]
     assert kept[0] == kept[1]
-    assert said[2].count("24/24 steps") == 1
+    assert said.count("60/60 steps") == 1
 
 
 def processes() -> set[psutil.Process]:
@@ -90,13 +97,9 @@ def wait_for(folder: Path, name: str) -> None:
 
 
 def test_killed_or_stopped_training_leaves_no_process_and_resumes_to_the_same_bytes(
-    project: Path, tmp_path: Path
+    project: Path, trained: tuple[Path, str], tmp_path: Path
 ) -> None:
-    peaceful, folder = tmp_path / "peaceful", tmp_path / "project"
-    shutil.copytree(project, peaceful)
-    change_params(peaceful, sft={"lora": LORA, "steps": 80, "save_every": 20, "processes": 2})
-    shutil.copytree(peaceful, folder)
-    complete(peaceful, SFT)
+    folder = shutil.copytree(project, tmp_path / "project")
     program = subprocess.Popen([sys.executable, "-m", "leafe.stages.sft", *SFT[1:]], cwd=folder)
     wait_for(folder, "checkpoint-20")
     others = psutil.Process(program.pid).children(recursive=True)
@@ -104,31 +107,28 @@ def test_killed_or_stopped_training_leaves_no_process_and_resumes_to_the_same_by
     program.kill()
     program.wait(10)
     assert not left(others)
-    for number, reached in ((signal.SIGTERM, "checkpoint-40"), (signal.SIGINT, "checkpoint-60")):
-        before = processes()
-        process = start(folder, SFT)
-        wait_for(folder, reached)
-        started = processes() - before
-        assert len(started) >= 4
-        # Ctrl-C reaches all of a terminal's processes.
-        for one in started if number == signal.SIGINT else [psutil.Process(process.pid)]:
-            one.send_signal(number)
-        assert finish(process, 10) == 128 + number
-        assert not left(started)
-        said = (folder / "said.txt").read_text()
-        assert "Traceback" not in said
-        assert "Interrupted; run the same" in said
-    said = complete(folder, SFT)
-    assert "0 done before" in said
-    for name in ("policies/leafe/i1/adapter_model.safetensors", "plots/leafe/i1.loss.csv"):
-        assert (folder / name).read_bytes() == (peaceful / name).read_bytes()
+    before = processes()
+    process = start(folder, SFT)
+    wait_for(folder, "checkpoint-40")
+    started = processes() - before
+    assert len(started) >= 4
+    for one in started:  # Ctrl-C reaches all of a terminal's processes
+        one.send_signal(signal.SIGINT)
+    assert finish(process, 30) == 128 + signal.SIGINT
+    assert not left(started)
+    said = (folder / "said.txt").read_text()
+    assert "Traceback" not in said
+    assert "Interrupted; run the same" in said
+    assert "40 done before" in complete(folder, SFT)
+    for name in (WEIGHTS, "plots/leafe/i1.loss.csv"):
+        assert (folder / name).read_bytes() == (trained[0] / name).read_bytes()
 
 
 def test_diverging_in_two_processes_ends_both_with_one_sentence(
     project: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(project, tmp_path / "project")
-    change_params(folder, sft={"learning_rate": 1e30, "warmup": 0})
+    change_params(folder, sft={"learning_rate": 1e30, "warmup": 0, "lora": None})
     assert finish(start(folder, SFT)) == 2
     said = (folder / "said.txt").read_text()
     assert said.count("Error: ") == said.count("lower the learning rate") == 1
