@@ -215,5 +215,27 @@ def check(
         raise typer.Exit(1)
 
 
+policy_app = typer.Typer(no_args_is_help=True, help="Take policies out of the project.")
+app.add_typer(policy_app, name="policy")
+
+
+@policy_app.command()
+@guarded
+def merge(
+    folder: Annotated[Path, typer.Argument(help="A policy, e.g. policies/leafe/i1.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write; it must not exist.")],
+) -> None:
+    """Write a policy as a plain checkpoint: an adapter merged into its base, safetensors.
+
+    Whatever reads a transformers checkpoint reads it.
+
+    Example: [bold]leafe policy merge policies/leafe/i3 exported[/]
+    """
+    from leafe.training.checkpoint import merge_policy
+
+    merge_policy(folder, out)
+    print(f"{folder} as a plain checkpoint: {out}")
+
+
 if __name__ == "__main__":
     app()

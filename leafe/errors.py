@@ -147,6 +147,8 @@ def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[list[str
     for part in loc:
         if part == "[key]":
             return keys[:-1], inner
+        either = [one for one in get_args(inner) if one is not NoneType]
+        inner = either[0] if NoneType in get_args(inner) and len(either) == 1 else inner
         fields = getattr(inner, "model_fields", None)
         if fields is not None:
             inner = fields[part].annotation if part in fields else inner

@@ -16,11 +16,9 @@ from leafe.method import METHODS
 from leafe.planning import make_curves, make_plan
 from leafe.sections import (
     Branch,
-    EarlyExperience,
     EngineParams,
     Evaluate,
     Filter,
-    Grpo,
     Iteration,
     Methods,
     Model,
@@ -31,10 +29,9 @@ from leafe.sections import (
     Run,
     SamplingParams,
     Section,
-    Sft,
-    WarmStart,
     Wave,
 )
+from leafe.training_sections import EarlyExperience, Grpo, Sft, WarmStart
 from leafe.yaml_file import read_yaml
 
 PARAMS_FILE = Path("params.yaml")

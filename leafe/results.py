@@ -40,6 +40,8 @@ class Row:
     """New environment steps per training task that this iteration spent; 0 for the base."""
     env_steps_per_task_so_far: float
     """The same, summed over this iteration and all before it."""
+    weights: str
+    """Which were trained, e.g. `LoRA rank 16`."""
 
 
 def read_results(root: Path = Path(".")) -> list[Row]:
@@ -65,6 +67,7 @@ def read_row(name: str, path: Path) -> Row:
             {k: _estimate(figures, f"pass_at_{k}") for k in sorted(ks)},
             float(figures["env_steps_per_task"]),
             float(figures["env_steps_per_task_so_far"]),
+            str(figures.get("weights", "all weights")),
         )
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error
@@ -98,13 +101,16 @@ def show_estimate(estimate: Estimate | None) -> str:
 def cells(rows: Sequence[Row]) -> list[list[str]]:
     """The table as texts, its heading first."""
     ks = [k for k in SHOWN if any(k in row.pass_at for row in rows)]
-    heading = ["iteration", *(f"Pass@{k}" for k in ks), "steps", "so far"]
+    # Where no adapter was trained, there is nothing to tell apart.
+    told = {row.weights for row in rows} != {"all weights"}
+    heading = ["iteration", *(f"Pass@{k}" for k in ks), "steps", "so far", *["trained"] * told]
     body = [
         [
             f"{BASE} (base)" if row.name == BASE else row.name,
             *(show_estimate(row.pass_at.get(k)) for k in ks),
             f"{row.env_steps_per_task:.1f}",
             f"{row.env_steps_per_task_so_far:.1f}",
+            *[row.weights] * told,
         ]
         for row in rows
     ]

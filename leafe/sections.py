@@ -82,32 +82,6 @@ class Model(Section):
         return self
 
 
-class Training(Section):
-    """Supervised training, for `warm_start` and `sft` alike."""
-
-    steps: Count
-    batch: Count
-    """Sequences per step."""
-    learning_rate: Positive
-    warmup: Annotated[int, Field(ge=0)]
-    """Steps."""
-    weight_decay: Weight
-    save_every: Count
-    """Steps between the checkpoints that a killed stage resumes from."""
-
-
-class WarmStart(Training):
-    """How the small base model is made, and measured."""
-
-    lessons: Count
-    """Lessons on other worlds to learn from."""
-    reading: Share
-    """Weight of an environment token in the loss, an action token weighing 1: a model that
-    starts from nothing must learn to read too."""
-    probe_tasks: Count
-    """Tasks of an unseen world on which the base is measured."""
-
-
 class EngineParams(Section):
     """What draws the tokens.
 
@@ -198,48 +172,6 @@ class Filter(Section):
     """Learn a'_tau alone, or the whole corrected sub-trajectory."""
     max_per_task: Count
     """Examples of one set that a task may give."""
-
-
-class Sft(Training):
-    """Distilling the corrections."""
-
-    beta: Weight
-    """Weight of the rehearsal term: L = L_cf + beta L_reh. Episodes that succeeded in spite of an
-    error rehearse the error too."""
-    share_prefixes: bool
-    """Compute what examples of a batch begin with once, where the model's loss stays exactly its
-    own and it is cheaper. A batch then takes the examples of a task together; false draws them
-    one by one."""
-
-
-class EarlyExperience(Section):
-    """The baseline of arXiv 2510.08558: its exploration, and the weights of its sets in `sft`."""
-
-    per_step: Several
-    """K: other actions tried at each step of an episode that succeeded."""
-    world_model: Weight
-    """Of implicit world modelling: what the environment says to such an action."""
-    self_reflection: Weight
-    """Of the rationale, and then the action that succeeded."""
-
-
-class Grpo(Section):
-    """The baseline of arXiv 2402.03300: rounds of fresh episodes, and updates on them."""
-
-    group: Annotated[int, Field(ge=2, le=10_000)]
-    """G: episodes per task, whose mean reward is the baseline."""
-    tasks: Several
-    """Tasks per round."""
-    epochs: Several
-    """Passes over the episodes of a round."""
-    batch: Count
-    """Episodes per update."""
-    learning_rate: Positive
-    weight_decay: Weight
-    clip: Annotated[float, Field(gt=0, lt=1)]
-    """epsilon: how far an action's probability may move in a round and still be pushed on."""
-    kl: Weight
-    """Weight of the divergence from the base policy; 0 leaves it out."""
 
 
 class Evaluate(Section):

@@ -19,12 +19,11 @@ from leafe.envs.desk import Desk
 from leafe.errors import BadInput
 from leafe.lessons import words
 from leafe.training.checkpoint import (
-    last_whole,
     load_model,
     load_tokenizer,
-    mark_whole,
     save_policy,
 )
+from leafe.training.resuming import last_whole, mark_whole
 from leafe.training.small import train_tokenizer
 
 

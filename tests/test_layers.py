@@ -16,7 +16,7 @@ SOURCES = sorted([*(ROOT / "leafe").rglob("*.py"), *(ROOT / "flows").rglob("*.py
 
 # The lowest layer first. Whatever is not named here is an adapter.
 VALUES = {"task", "episode", "tree", "example", "pass_at_k", "params", "seeds", "errors", "layout"}
-VALUES |= {"chain", "text", "yaml_file", "method", "planning", "sections"}
+VALUES |= {"chain", "text", "yaml_file", "method", "planning", "sections", "training_sections"}
 PORTS = {"env", "engine"}
 METHOD = {"rollout", "reflection", "branching", "filtering", "evaluation", "probe", "lessons"}
 METHOD |= {
@@ -41,6 +41,7 @@ OWNERS = {
     "dvc": ("flows",),
     "torch": ("leafe.engines", "leafe.training", "leafe.stages"),
     "transformers": ("leafe.engines", "leafe.training", "leafe.stages"),
+    "peft": ("leafe.training",),
 }
 
 
@@ -106,7 +107,7 @@ def test_the_walk_sees_an_import_that_points_up(tmp_path: Path) -> None:
 # What gives results no shape that their data and parameters would not show.
 AROUND = {"errors", "params", "chain", "layout", "text", "yaml_file", "commit", "command"}
 AROUND |= {"journal", "lock", "progress", "tracking", "store", "task", "episode", "example"}
-AROUND |= {"sections", "planning", "serving"}
+AROUND |= {"sections", "training_sections", "planning", "serving"}
 AROUND |= PORTS
 
 
@@ -158,7 +159,8 @@ def test_nothing_in_leafe_imports_dvc() -> None:
 def test_a_stage_loads_torch_only_when_it_needs_it(path: Path) -> None:
     heavy = {"torch", "transformers", "leafe.training.trainer", "leafe.training.checkpoint"}
     heavy |= {"leafe.training.small", "leafe.engines.transformers"}
-    heavy |= {"leafe.training.policy_gradient"}
+    heavy |= {"leafe.training.policy_gradient", "leafe.training.starting"}
+    heavy |= {"leafe.training.finite", "leafe.training.resuming"}
     assert not imports(path, eager=True) & heavy
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from leafe.advantage import Sampled
 from leafe.errors import BadInput
 from leafe.training.checkpoint import load_model
+from leafe.training.finite import LossIsNotFinite
 from leafe.training.policy_gradient import (
     PolicyGradient,
     PolicyGradientSettings,
@@ -25,7 +26,6 @@ from leafe.training.policy_gradient import (
     grpo_loss,
     token_logprobs,
 )
-from leafe.training.trainer import LossIsNotFinite
 
 SETTINGS = PolicyGradientSettings(
     learning_rate=1e-3, weight_decay=0.0, epochs=1, batch=8, clip=0.2, kl=0.0, temperature=1.0

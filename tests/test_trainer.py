@@ -15,8 +15,8 @@ from transformers import TrainingArguments
 
 from leafe.example import Example, TrainingSet
 from leafe.training.checkpoint import load_model
+from leafe.training.finite import LossIsNotFinite
 from leafe.training.trainer import (
-    LossIsNotFinite,
     TrainSettings,
     WeightedTokens,
     WeightedTrainer,

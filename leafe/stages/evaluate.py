@@ -23,6 +23,7 @@ from leafe.store import (
     write_episodes,
     write_json,
 )
+from leafe.training.adapter import in_words, is_adapter
 
 POWERS = tuple(2**n for n in range(12))
 
@@ -60,7 +61,10 @@ def main(
     seed = seed_from(stage.params.run.seed, "bootstrap") % 2**31
     result = evaluate(episodes, ks, seed)
     write_curve(layout.curve(iteration, method), result)
-    write_json(layout.metrics(iteration, method), figures(result, explored))
+    told = figures(result, explored)
+    if is_adapter(weights):
+        told["weights"] = in_words(weights)
+    write_json(layout.metrics(iteration, method), told)
     lost = {"infrastructure": result.infrastructure_errors} if result.infrastructure_errors else {}
     stage.publish_record(len(episodes), len(episodes) - sum(lost.values()), lost)
     finish_journal(stage)

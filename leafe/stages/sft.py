@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from leafe import layout
 from leafe.errors import BadInput
-from leafe.example import TrainingSet
+from leafe.example import Example, TrainingSet
 from leafe.layout import LEAFE, entry
+from leafe.params import PARAMS_FILE
 from leafe.seeds import seed_from
 from leafe.stages.stage import Stage, run
-from leafe.stages.training import train_stage
+from leafe.stages.training import distil_stage
 from leafe.store import read_examples, read_tasks
 from leafe.task import check_trained_on
+from leafe.training.adapter import in_words
 
 
 def main(
@@ -23,7 +26,6 @@ def main(
     method: Annotated[str, typer.Option(help="Whose, e.g. grpo.")] = LEAFE,
 ) -> None:
     """Train the policy on L = L_cf + beta L_reh."""
-    from leafe.training.checkpoint import load_model, load_tokenizer, save_policy
     from leafe.training.trainer import weigh
 
     out, weights = layout.policy(iteration, method), layout.policy(policy, method)
@@ -43,7 +45,7 @@ def main(
         )
     train, test = read_tasks(layout.tasks("train")), read_tasks(layout.tasks("test"))
     check_trained_on({example.task_id for example in examples}, train, test, str(taught))
-    model, tokenizer = load_model(weights), load_tokenizer(weights)
+    short = refuse_overlong(stage, examples)
     settings = stage.params.sft
     betas = {
         str(TrainingSet.COUNTERFACTUAL): 1.0,
@@ -52,13 +54,33 @@ def main(
         str(TrainingSet.SELF_REFLECTION): stage.params.early_experience.self_reflection,
     }
     seed = seed_from(stage.params.run.seed, "sft", entry(method, iteration)) % 2**31
-    curve = train_stage(stage, model, tokenizer, weigh(examples, betas), settings, seed)
-    save_policy(model, tokenizer, out)
+    curve = distil_stage(stage, weights, weigh(short, betas), seed, out)
     curve.write(layout.loss(iteration, method))
     stage.figures["final_loss"] = curve.last
-    stage.publish_record(len(examples), len(examples), {})
+    overlong = len(examples) - len(short)
+    rejected = {"overlong": overlong} if overlong else {}
+    stage.publish_record(len(examples), len(short), rejected)
     curve.clean()
-    print(f"policy {entry(method, iteration)} in {out}: loss {curve.first:.3f} -> {curve.last:.3f}")
+    print(
+        f"policy {entry(method, iteration)} in {out}: {in_words(out)}, loss {curve.first:.3f} ->"
+        f" {curve.last:.3f}"
+    )
+
+
+def refuse_overlong(stage: Stage, examples: Sequence[Example]) -> list[Example]:
+    """The examples that fit the model's context, whole; BadInput where none does."""
+    context = stage.params.model.context
+    short = [example for example in examples if len(example.token_ids) <= context]
+    if overlong := len(examples) - len(short):
+        print(
+            f"{overlong} of {len(examples)} examples are longer than model.context ({context}"
+            " tokens) and are not trained on"
+        )
+    if not short:
+        raise BadInput(
+            f"{PARAMS_FILE}: model.context is {context}; all {len(examples)} examples are longer"
+        )
+    return short
 
 
 if __name__ == "__main__":

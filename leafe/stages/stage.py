@@ -44,6 +44,7 @@ from leafe.params import Params, load_params
 from leafe.progress import Progress
 from leafe.stages.checks import check_names, check_writable
 from leafe.store import write_json
+from leafe.training.adapter import base_of, is_adapter
 
 BEGAN = time.monotonic()
 """When this process did, nearly: the heavy libraries are loaded later."""
@@ -70,10 +71,15 @@ class Stage:
     params: Params = field(init=False)
 
     def __post_init__(self) -> None:
-        """Keep other processes from running this stage here; BadInput where one does."""
+        """Keep other processes from running this stage here; BadInput where one does.
+
+        What an adapter among the inputs stands on is an input too.
+        """
         params = load_params()
         self.params = params if self.method is None else params.of(self.method)
         check_writable()
+        bases = {base_of(path) for path in self.inputs if is_adapter(path)}
+        self.inputs += tuple(bases - {*self.inputs})
         self._lock = hold(LOCKS / f"{self.name.replace('@', '-')}.lock", self.name)
 
     @cached_property

@@ -26,6 +26,7 @@ from leafe.stages.stage import Stage, in_use, run
 from leafe.stages.training import Curve, train_stage
 from leafe.store import write_json
 from leafe.task import Task
+from leafe.training.adapter import is_adapter
 
 TOKENIZER_LESSONS = 3000
 """Lessons whose words the tokenizer is trained on."""
@@ -108,6 +109,10 @@ def take(given: Path, out: Path) -> Curve:
         raise BadInput(f"{key}, which is no folder; allowed: a checkpoint folder, or null")
     if given.resolve().is_relative_to(out.resolve()):
         raise BadInput(f"{key}, which this stage writes to; put the checkpoint elsewhere")
+    if is_adapter(given):
+        raise BadInput(
+            f"{key}, which is an adapter; allowed: all weights, as `leafe policy merge` writes them"
+        )
     check_policy(given)
     load_tokenizer(given)  # says now, not after the copy, whether it can be read
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Policies on disk: plain transformers checkpoint folders, weights in safetensors only.
+"""Policies on disk: plain transformers checkpoint folders, or adapters on the base policy's.
 
-A folder is refused where it holds pickled weights or asks for code of its own: both can run
-anything when loaded.
+Weights are in safetensors only. A folder is refused where it holds pickled weights or asks for code
+of its own: both can run anything when loaded.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from leafe.errors import BadInput
+from leafe.training import adapter
 
 UNSAFE = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.pickle")
 VOCABULARIES = ("tokenizer.json", "vocab.json", "tokenizer.model")
@@ -46,10 +47,28 @@ def check_policy(folder: Path) -> None:
         raise BadInput(f"{folder} holds no weights; allowed: *.safetensors")
     for path in weights:
         _check_weights(path)
-    for name in ("config.json", "tokenizer_config.json"):
-        _check_config(folder / name)
+    if adapter.is_adapter(folder):
+        _check_adapter(folder, weights)
+    else:
+        _check_config(folder / "config.json")
+    _check_config(folder / "tokenizer_config.json")
     if not any((folder / name).is_file() for name in VOCABULARIES):
         raise BadInput(f"{folder} holds no vocabulary; allowed: {', '.join(VOCABULARIES)}")
+
+
+def _check_adapter(folder: Path, weights: list[Path]) -> None:
+    """Its configuration, and that its base is the one that it was trained on."""
+    config, base = adapter.read_config(folder), adapter.base_of(folder)
+    if [path.name for path in weights] != [adapter.WEIGHTS]:
+        raise BadInput(f"{folder} is an adapter; allowed of weights: {adapter.WEIGHTS} alone")
+    if adapter.is_adapter(base):
+        raise BadInput(f"{base} is an adapter itself; {folder} needs all weights there")
+    check_policy(base)
+    if (version := policy_version(base)) != config.revision:
+        raise BadInput(
+            f"{folder / adapter.CONFIG} is an adapter on the base policy {config.revision}, but"
+            f" {base} is {version}; train it anew, or bring its base back"
+        )
 
 
 def _check_config(path: Path) -> None:
@@ -76,7 +95,10 @@ def _check_weights(path: Path) -> None:
 
 
 def policy_version(folder: Path) -> str:
-    """Fingerprint of a policy: 12 hex digits of sha256 over its weights and configuration."""
+    """Fingerprint of a policy: 12 hex digits of sha256 over its weights and configuration.
+
+    An adapter's configuration has its base's fingerprint, which `check_policy` compares.
+    """
     whole = hashlib.sha256()
     for path in sorted(folder.glob("*.json")) + sorted(folder.glob("*.safetensors")):
         whole.update(path.name.encode() + path.read_bytes())
@@ -90,17 +112,29 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_model(folder: Path) -> Any:
-    """The policy's weights, on the GPU if there is one; BadInput where any is missing or unfit."""
+    """The policy, on the GPU if there is one, an adapter merged into its base.
+
+    BadInput where any weight is missing or unfit.
+    """
     check_policy(folder)
+    if adapter.is_adapter(folder):
+        base = load_plain(adapter.base_of(folder))
+        return adapter.attach(base, folder).merge_and_unload()
+    return load_plain(folder)
+
+
+def load_plain(folder: Path, *, frozen: bool = False) -> Any:
+    """All weights of a folder that is checked already."""
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
     # What matters of its report is said below.
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # theirs
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    as_stored = frozen and device == "cuda"  # where those of a large model take half the memory
     with _told(folder):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             # At these learning rates, most updates would be lost in the rounding of bfloat16.
-            dtype=torch.float32,
+            dtype="auto" if as_stored else torch.float32,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
@@ -168,32 +202,19 @@ def save_policy(model: Any, tokenizer: Any, folder: Path) -> None:
         tempfile.TemporaryDirectory(".part", f".{folder.name}.", folder.parent) as temporary,
     ):
         new = Path(temporary) / "policy"
-        model.save_pretrained(new, safe_serialization=True)
+        if hasattr(model, "peft_config"):
+            adapter.save(model, policy_version(adapter.base_of(folder)), new)
+        else:
+            model.save_pretrained(new, safe_serialization=True)
         tokenizer.save_pretrained(new)
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
 
 
-WHOLE = "whole.json"
-
-
-def mark_whole(checkpoint: Path) -> None:
-    """Note that every file of a checkpoint of the trainer is written: their names and sizes."""
-    (checkpoint / WHOLE).write_text(json.dumps(_sizes(checkpoint)))
-
-
-def last_whole(folder: Path) -> Path | None:
-    """The trainer's newest checkpoint in a folder that is whole; torn ones are removed."""
-    by_step = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    for checkpoint in reversed(by_step):
-        try:
-            if json.loads((checkpoint / WHOLE).read_text()) == _sizes(checkpoint):
-                return checkpoint
-        except (OSError, ValueError):
-            pass
-        shutil.rmtree(checkpoint)
-    return None
-
-
-def _sizes(checkpoint: Path) -> dict[str, int]:
-    return {p.name: p.stat().st_size for p in checkpoint.iterdir() if p.name != WHOLE}
+def merge_policy(folder: Path, out: Path) -> None:
+    """Write any policy as a plain checkpoint; BadInput where something is there already."""
+    if out.exists() or out.is_symlink():
+        raise BadInput(f"{out} exists already; name a folder that does not")
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise BadInput(f"{out} is within {folder}, which stays as it is; name another folder")
+    save_policy(load_model(folder), load_tokenizer(folder), out)

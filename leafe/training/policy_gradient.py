@@ -27,7 +27,7 @@ from torch.nn.utils.rnn import pad_sequence
 from leafe.advantage import Sampled
 from leafe.errors import BadInput
 from leafe.store import atomic
-from leafe.training.trainer import LossIsNotFinite
+from leafe.training.finite import LossIsNotFinite
 
 MAX_NORM = 1.0
 """Gradients are scaled down to this norm."""

@@ -54,21 +54,26 @@ def schedule_together(groups: Sequence[str], batch: int, steps: int, seed: int) 
 
 
 def order_together(
-    model: Any, sequences: Sequence[WeightedTokens], plain: Sequence[int], settings: TrainSettings
+    model: Any,
+    sequences: Sequence[WeightedTokens],
+    plain: Sequence[int],
+    settings: TrainSettings,
+    micro: int,
 ) -> list[int] | None:
     """The order in which to take sequences as tries; None where `plain` and its rows serve better.
 
-    It looks at the first batches of both orders: they tell what the others cost.
+    `micro` sequences are in memory at a time, and can share. It looks at the first of them in both
+    orders: they tell what the others cost.
     """
     if not shares_exactly(model):
         return None
-    batch, even = settings.batch, even_length(model)
+    even = even_length(model)
     groups = [sequence.task for sequence in sequences]
-    together = schedule_together(groups, batch, settings.steps, settings.seed)
+    together = schedule_together(groups, settings.batch, settings.steps, settings.seed)
 
     def batches(order: Sequence[int]) -> list[list[list[int]]]:
-        starts = islice(range(0, len(order), batch), LOOKED_AT)
-        return [[list(sequences[n].token_ids) for n in order[at : at + batch]] for at in starts]
+        starts = islice(range(0, len(order), micro), LOOKED_AT)
+        return [[list(sequences[n].token_ids) for n in order[at : at + micro]] for at in starts]
 
     tries = sum(divide(sorted(one), even).cost(even) for one in batches(together))
     padded = sum(cost(len(one), max(len(ids) for ids in one), even) for one in batches(plain))

@@ -21,8 +21,10 @@ from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from leafe.example import Example
-from leafe.training.checkpoint import mark_whole, saving
+from leafe.training.checkpoint import saving
+from leafe.training.finite import LossIsNotFinite, StopWhenNotFinite
 from leafe.training.prefix import collate_shared, even_length, shared_loss
+from leafe.training.resuming import MarkWhole
 from leafe.training.sharing import order_together
 
 ALIKE = 50
@@ -41,12 +43,12 @@ class TrainSettings:
     seed: int
     save_every: int
     """Steps between checkpoints to resume from."""
+    micro_batch: int | None = None
+    """Sequences in memory at a time, per process; None for all of its share of the batch."""
+    checkpointing: bool = False
+    """Compute activations again in the backward pass, to save memory."""
     share_prefixes: bool = False
     """Where it is exact and cheaper; takes the sequences of a task together."""
-
-
-class LossIsNotFinite(RuntimeError):
-    """Training diverged; the weights are not to be used."""
 
 
 def token_weights(examples: Sequence[Example], betas: Mapping[str, float]) -> dict[str, float]:
@@ -160,23 +162,12 @@ class WeightedTrainer(Trainer):
         loss = scale * weighted_loss(outputs.logits, inputs["input_ids"], inputs["weights"])
         return (loss, outputs) if return_outputs else loss
 
-
-class StopWhenNotFinite(TrainerCallback):
-    """Ends training at the first loss that is not a number."""
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Look at each logged loss."""
-        if logs and not math.isfinite(logs.get("loss", 0.0)):
-            raise LossIsNotFinite(f"the loss is {logs['loss']} at step {state.global_step}")
-
-
-class MarkWhole(TrainerCallback):
-    """Notes that a checkpoint is whole: Trainer writes it in place, file by file."""
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """All of it is written."""
-        if state.is_world_process_zero:
-            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+    def training_step(self, *arguments: Any, **keywords: Any) -> torch.Tensor:
+        """The gradients of a micro-batch; raises LossIsNotFinite before any weight is changed."""
+        loss = super().training_step(*arguments, **keywords)
+        if not loss.isfinite():
+            raise LossIsNotFinite(f"the loss is {loss.item()} at step {self.state.global_step + 1}")
+        return loss
 
 
 def train(
@@ -195,12 +186,20 @@ def train(
     rows = [{"input_ids": list(s.token_ids), "weights": list(s.weights)} for s in sequences]
     lengths = [len(s.token_ids) for s in sequences]
     order = schedule(lengths, settings.batch, settings.steps, settings.seed)
-    shared = order_together(model, sequences, order, settings) if settings.share_prefixes else None
-    cuda = torch.cuda.is_available()
+    cuda, together = torch.cuda.is_available(), torch.distributed.is_initialized()
+    processes = torch.distributed.get_world_size() if together else 1
+    micro = settings.micro_batch or settings.batch // processes
+    shared = None
+    if settings.share_prefixes:
+        shared = order_together(model, sequences, order, settings, micro)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=settings.steps,
-        per_device_train_batch_size=settings.batch,
+        # The mean of the micro-batches' gradients is that of the batch: they are equally large.
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=settings.batch // (micro * processes),
+        activation_checkpointing=settings.checkpointing,
+        ddp_find_unused_parameters=False,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
@@ -222,6 +221,8 @@ def train(
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
+    if processes == 1:
+        arguments._n_gpu = min(1, arguments.n_gpu)  # else it would copy the model to every GPU
     trainer = WeightedTrainer(
         len(rows),
         model=model,
