@@ -44,14 +44,18 @@ def become(module: str, *options: str) -> NoReturn:
 
 
 @command
-def run() -> None:
+def run(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the stages, and what they may cost.")
+    ] = False,
+) -> None:
     """Run the whole pipeline, or what of it is out of date, and show the results.
 
     Interrupt it with Ctrl-C and run it again: it goes on from there.
 
     Example: [bold]leafe run[/]
     """
-    become("flows.pipeline")
+    become("flows.dry_run" if dry_run else "flows.pipeline")
 
 
 @command
@@ -109,6 +113,20 @@ def plan() -> None:
 
     changed = update_plan(PARAMS_FILE)
     print(f"{PARAMS_FILE}: plan {'brought' if changed else 'is'} up to date")
+
+
+@command
+def recipe(
+    file: Annotated[Path, typer.Argument(help="One of recipes/, or your own.", metavar="FILE")],
+) -> None:
+    """Put the parameters of a recipe into params.yaml; what it does not name stays.
+
+    Example: [bold]leafe recipe recipes/qwen2.5-7b/alfworld.yaml[/]
+    """
+    from leafe.recipe import apply
+
+    changed = apply(file)
+    print(f"{PARAMS_FILE}: {', '.join(changed) or 'nothing'} changed; see leafe run --dry-run")
 
 
 @command

@@ -133,7 +133,11 @@ def load_params(path: Path = PARAMS_FILE, *, check_plan: bool = True) -> Params:
     """
     if not path.exists():
         raise BadInput(f"{path} does not exist; run this in the folder of the project")
-    data = read_yaml(path)
+    return check_params(read_yaml(path), path, check_plan=check_plan)
+
+
+def check_params(data: Any, path: Path, *, check_plan: bool) -> Params:
+    """What a parameter file would hold with these data; as `load_params`."""
     if not isinstance(data, dict):
         raise BadInput(f"{path} is {show_value(data)}; it must be a mapping of sections")
     try:

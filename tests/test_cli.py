@@ -182,7 +182,7 @@ def test_outside_a_project_every_command_says_where_to_go(
 
 def test_every_command_has_a_help_text_with_an_example() -> None:
     names = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert sorted(names) == ["compare", "plan", "play", "results", "run", "stage", "tree"]
+    assert sorted(names) == ["compare", "plan", "play", "recipe", "results", "run", "stage", "tree"]
     for name in names:
         result = leafe(name, "--help")
         assert result.exit_code == 0

@@ -246,8 +246,8 @@ def test_sequences_that_share_nothing_are_not_brought_together() -> None:
 
     model, settings = make("llama"), settings_of(2, 8, share=True)
     by_length = sorted(range(16), key=lambda n: n % 2)
-    assert order_together(model, sequences(share=True), by_length, settings)
-    assert order_together(model, sequences(share=False), by_length, settings) is None
+    assert order_together(model, sequences(share=True), by_length, settings, micro=8)
+    assert order_together(model, sequences(share=False), by_length, settings, micro=8) is None
 
 
 def test_each_epoch_takes_every_sequence_once_and_each_group_in_one_piece() -> None:
