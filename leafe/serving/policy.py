@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from leafe import layout
@@ -25,17 +24,17 @@ def make_vllm(params: Params, policy: Path) -> VllmEngine:
         # The base policy is a copy of it.
         same = params.model.path if Path(weights.base) == layout.policy(layout.BASE) else None
         model = offer(engine.urls, weights, same, params.model.context, engine.timeout)
-        return connect(params, engine.urls, model, lambda: None)
+        return connect(params, engine.urls, model, None)
     print(f"vLLM: waiting for {engine.replicas} of its servers; logs in {FOLDER}")
     began = time.monotonic()
     lease = Lease(Demand(setup=setup_of(params, weights), weights=weights))
     print(f"vLLM: ready after {time.monotonic() - began:.0f} s")
     sockets = [str(server_socket(n)) for n in range(engine.replicas)]
-    return connect(params, sockets, weights.model, lease.trouble)
+    return connect(params, sockets, weights.model, lease)
 
 
 def connect(
-    params: Params, replicas: list[str], model: str, trouble: Callable[[], str | None]
+    params: Params, replicas: list[str], model: str, lease: Lease | None
 ) -> VllmEngine:
     """The engine for servers that answer."""
     return VllmEngine(
@@ -46,7 +45,7 @@ def connect(
         timeout=params.engine.timeout,
         tries=params.engine.tries,
         structured=params.engine.structured,
-        trouble=trouble,
+        kept=lease,
     )
 
 
