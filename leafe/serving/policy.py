@@ -33,9 +33,7 @@ def make_vllm(params: Params, policy: Path) -> VllmEngine:
     return connect(params, sockets, weights.model, lease)
 
 
-def connect(
-    params: Params, replicas: list[str], model: str, lease: Lease | None
-) -> VllmEngine:
+def connect(params: Params, replicas: list[str], model: str, lease: Lease | None) -> VllmEngine:
     """The engine for servers that answer."""
     return VllmEngine(
         replicas,
