@@ -66,8 +66,7 @@ class VllmEngine:
         structured: bool,
         kept: Kept | None,
     ) -> None:
-        """`replicas` are URLs or paths of Unix sockets; `kept` is None where nobody starts them
-        anew."""
+        """`replicas` are URLs or paths of Unix sockets; without `kept`, nobody restarts them."""
         self._replicas = replicas
         self._model = model
         self._max_length = max_length

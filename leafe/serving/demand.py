@@ -77,8 +77,9 @@ class Demand(Message):
 
 
 class Answer(Message):
-    """What the keeper says: a welcome, that holds nothing; then that the servers are ready, or why
-    it gave up, also later. It stays as long as anybody is welcome.
+    """What the keeper says: that the servers are ready, or why it gave up, also later.
+
+    First it says one that holds nothing: a welcome. As long as anybody is welcome, it stays.
     """
 
     ready: bool = False

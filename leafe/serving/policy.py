@@ -15,6 +15,7 @@ from leafe.params import PARAMS_FILE, Params
 from leafe.serving.demand import FOLDER, Demand, Setup, Weights, server_socket
 from leafe.serving.given import offer
 from leafe.serving.lease import Lease
+from leafe.serving.server import gpus
 
 
 def make_vllm(params: Params, policy: Path) -> VllmEngine:
@@ -55,6 +56,11 @@ def setup_of(params: Params, weights: Weights) -> Setup:
         raise BadInput(
             f"{PARAMS_FILE}: engine.python is {show_value(engine.python)}, which is no program;"
             " `make vllm` makes .venv-vllm/bin/python"
+        )
+    there = len(gpus())
+    if 0 < there < engine.replicas:
+        raise BadInput(
+            f"{PARAMS_FILE}: engine.replicas is {engine.replicas}, but there are {there} GPUs"
         )
     return Setup(
         python=os.path.abspath(python),
