@@ -1,4 +1,4 @@
-"""`python -m served_flow STAGE...`: these stages as a flow, with a keeper that does not wait long."""
+"""`python -m served_flow STAGE...`: a flow of these stages, whose keeper does not wait long."""
 
 from __future__ import annotations
 

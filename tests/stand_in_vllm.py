@@ -61,8 +61,8 @@ class StandIn:
 
     async def call(self, request: web.Request) -> web.Response:
         asked = await request.json()
-        self.has = tokens_of(asked["kwargs"]["weights_path"])
-        note(event=asked["method"], weights=asked["kwargs"]["weights_path"])
+        self.has = tokens_of(asked["kwargs"]["folder"])
+        note(event=asked["method"], weights=asked["kwargs"]["folder"])
         return web.json_response({"results": [None]})
 
     async def empty(self, request: web.Request) -> web.Response:

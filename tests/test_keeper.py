@@ -58,8 +58,8 @@ def test_new_weights_go_into_the_running_server_and_its_cache_is_emptied(place: 
     with place.lease("b") as held:
         assert ask(held) == says("b")
     assert [said["model"] for said in place.starts()] == ["a"]
-    done = place.notes("reload_weights", "reset_prefix_cache")
-    assert [said["event"] for said in done] == ["reload_weights", "reset_prefix_cache"]
+    done = place.notes("give_weights", "reset_prefix_cache")
+    assert [said["event"] for said in done] == ["give_weights", "reset_prefix_cache"]
     assert done[1]["cached"]
 
 

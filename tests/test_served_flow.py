@@ -15,7 +15,7 @@ from conftest import change_params
 from running import Program
 from serving import HERE, Place, make_python, wait_for
 
-ACTING = ["warm_start", "rollout@i1", "evaluate_i0"]
+ACTING = ["warm_start", "evaluate_i0"]
 
 
 @pytest.fixture
@@ -26,7 +26,6 @@ def place(workspace: Path) -> Iterator[Place]:
         workspace,
         env={"train_tasks": 3, "test_tasks": 2},
         warm_start={"probe_tasks": 1},
-        rollout={"samples": 1},
         evaluate={"samples": 1},
         engine={"name": "vllm", "script": None, "python": str(python), "rows": 8},
     )
@@ -46,24 +45,24 @@ def flow(place: Place, *stages: str) -> Program:
 
 
 def test_a_flow_starts_its_server_once_and_leaves_none_behind(place: Place) -> None:
-    program = flow(place, "tasks", *ACTING)
-    try:
-        assert program.end() == 0, program.text
-    finally:
-        program.kill()
-    ready = [line for line in program.lines if line.startswith("vLLM: ready after")]
-    assert len(ready) == len(ACTING)
-    assert len(place.starts()) == 1
-    wait_for(lambda: not place.processes())
-
-
-def test_ctrl_c_while_the_server_starts_ends_flow_and_server(place: Place) -> None:
-    (place.folder / "starts_slowly").touch()
-    program = flow(place, "tasks", "warm_start")
+    slow = place.folder / "starts_slowly"
+    slow.touch()
+    interrupted = flow(place, "tasks", *ACTING)
     try:
         wait_for(place.starts, seconds=120)
-        program.process.send_signal(signal.SIGINT)
-        assert program.end() == 130, program.text
+        interrupted.process.send_signal(signal.SIGINT)
+        assert interrupted.end() == 130, interrupted.text
     finally:
-        program.kill()
+        interrupted.kill()
+    wait_for(lambda: not place.processes())
+    slow.unlink()
+
+    finished = flow(place, "tasks", *ACTING)
+    try:
+        assert finished.end() == 0, finished.text
+    finally:
+        finished.kill()
+    ready = [line for line in finished.lines if line.startswith("vLLM: ready after")]
+    assert len(ready) == len(ACTING)
+    assert len(place.starts()) == 1 + 1
     wait_for(lambda: not place.processes())

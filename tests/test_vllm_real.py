@@ -47,8 +47,8 @@ from leafe.training.small import new_model
 
 pytestmark = pytest.mark.timeout(1200)  # a start takes 40 s on two idle cores, minutes on busy ones
 
-NEVER = (10**6,)
-"""A stop token that no model draws."""
+NEVER: tuple[int, ...] = ()
+"""No stop token; vLLM refuses one that its model does not have."""
 CONTROL = range(1, 4)
 """Token ids of the small tokenizer's turns."""
 
@@ -136,7 +136,7 @@ def prompts() -> list[tuple[int, ...]]:
     """Of different lengths, beyond a block of vLLM's cache too."""
     rng = torch.Generator().manual_seed(0)
     lengths = (1, 3, 17, 40, 100, 300)
-    return [tuple(torch.randint(5, 600, (n,), generator=rng).tolist()) for n in lengths]
+    return [tuple(torch.randint(5, 400, (n,), generator=rng).tolist()) for n in lengths]
 
 
 def ids(drawn: Sequence[Completion]) -> list[tuple[int, ...]]:
@@ -177,7 +177,7 @@ def test_our_stop_tokens_end_a_drawing_and_no_others(place: Place) -> None:
     assert stopped.token_ids == free[: first + 1]
     assert stopped.finish == "stop"
     # The model's own end, drawn often at this temperature, ends nothing.
-    asked = [(prompts()[3], Sampling(5.0, 100, seed, NEVER)) for seed in range(30)]
+    asked = [(prompts()[3], Sampling(2.0, 100, seed, NEVER)) for seed in range(30)]
     drawn = place.draw(asked)
     assert any(place.eos in completion.token_ids[:-1] for completion in drawn)
     assert {len(completion.token_ids) for completion in drawn} == {100}

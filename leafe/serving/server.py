@@ -21,7 +21,9 @@ END_SECONDS = 8.0
 """For a server's end, which takes its guard five at most."""
 START_SECONDS = 1800.0
 """For a server to answer: a large model is read, compiled and warmed up."""
-GUARD = Path(__file__).with_name("guard.py")
+GUARD = Path(__file__).with_name("guard.py").resolve()
+INSIDE = Path(__file__).with_name("inside").resolve()
+"""What vLLM's processes can import of ours."""
 
 
 class ServerFailed(RuntimeError):
@@ -51,6 +53,7 @@ def command(setup: Setup, base: str, replica: int) -> list[str]:
         *("--generation-config", "vllm"),
         # At the sampling temperature, as `Completion` has them.
         *("--logprobs-mode", "processed_logprobs"),
+        *("--worker-extension-cls", "leafe_worker.GivesWeights"),
         "--enable-prefix-caching",
         # Else the log has a line per request.
         "--disable-uvicorn-access-log",
@@ -69,12 +72,13 @@ def gpus() -> list[str]:
 
 
 def environment(setup: Setup, replica: int) -> dict[str, str]:
-    """The server's environment: nothing of ours to import, nothing to fetch, its share of GPUs."""
+    """The server's environment: of ours no more than it needs, nothing to fetch, its GPUs."""
     own = {
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
         "VLLM_SERVER_DEV_MODE": "1",  # new weights without a new start
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(INSIDE),
     }
     names = gpus()
     if names:
@@ -82,7 +86,7 @@ def environment(setup: Setup, replica: int) -> dict[str, str]:
         own["CUDA_VISIBLE_DEVICES"] = ",".join(names[replica * each : (replica + 1) * each])
     else:
         own["VLLM_CPU_KVCACHE_SPACE"] = os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
-    inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     return inherited | own
 
 
@@ -144,8 +148,8 @@ class Server:
     async def give(self, old: Weights, new: Weights) -> None:
         """Put other weights in the place of the old ones; raises ServerFailed."""
         if new.base_version != old.base_version:
-            folder = {"weights_path": str(Path(new.base).resolve())}
-            await self._post("/collective_rpc", {"method": "reload_weights", "kwargs": folder})
+            folder = {"folder": str(Path(new.base).resolve())}
+            await self._post("/collective_rpc", {"method": "give_weights", "kwargs": folder})
             # Keys and values of the old weights must not serve the new ones. What still runs is
             # a probe, or was asked by a stage that has gone.
             emptied = await self._post("/reset_prefix_cache?reset_running_requests=true", None)
