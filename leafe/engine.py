@@ -61,7 +61,7 @@ class Engine(Protocol):
     """Draws completions from one policy."""
 
     async def generate(self, prompt: Sequence[int], sampling: Sampling) -> Completion:
-        """Draw one completion; raises PromptTooLong or EngineError."""
+        """Draw one completion; raises PromptTooLong, EngineError or EngineLost."""
         ...
 
     async def close(self) -> None:

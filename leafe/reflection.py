@@ -106,9 +106,10 @@ def write_verdict(verdict: tuple[int, str] | None) -> str:
 
 
 def verdict_pattern(steps: int) -> str:
-    """A regular expression of what `write_verdict` writes about a history of `steps` actions.
+    """A regular expression of answers that `read_verdict` takes on a history of `steps` actions.
 
-    Within what JSON, vLLM's grammars and `re` have in common. Many tokenizers write a space first.
+    As `write_verdict` writes them, within what vLLM's grammars and `re` have in common. Many
+    tokenizers write a space first.
 
     >>> bool(re.fullmatch(verdict_pattern(3), ' {"rollback_to": 2, "experience": "x"}'))
     True
@@ -116,7 +117,9 @@ def verdict_pattern(steps: int) -> str:
     False
     """
     named = "|".join(map(str, range(steps)))
-    note = r'"([^"\\\x00-\x1f]|\\["\\/bfnrt])+"'
+    first = r'([^"\\\x00-\x20]|\\["\\/])'
+    rest = rf'([^"\\\x00-\x1f]|\\["\\/bfnrt]){{0,{MAX_EXPERIENCE - 1}}}'
+    note = f'"{first}{rest}"'
     return rf' ?\{{"rollback_to": (null|({named}), "experience": {note})\}}'
 
 

@@ -86,6 +86,16 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="session")
+def vllm_python() -> Path:
+    """An interpreter that has vLLM; without one, what needs it is skipped, but not in CI."""
+    python = Path(os.environ.get("LEAFE_VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
+    if not python.exists():
+        assert os.environ.get("CI") != "true", f"{python} is missing; `make vllm` makes it"
+        pytest.skip(f"{python} is missing; `make vllm` makes it")
+    return python
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, policy_dir: Path) -> Path:
     """A copy of the project in a git repository of its own, made tiny: one iteration, one wave,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from leafe.reflection import (
     Verdict,
     checkpoints,
     read_verdict,
+    verdict_pattern,
     write_verdict,
 )
 
@@ -90,3 +94,28 @@ def test_checkpoints_are_every_k_steps_and_the_failed_end(
     regular = {n for n in range(1, steps) if every and n % every == 0}
     assert set(looked) == regular | ({steps} if steps and not solved else set())
     assert list(looked) == sorted(set(looked))
+
+
+@settings(max_examples=200)
+@given(st.data(), st.integers(1, 12))
+def test_what_the_pattern_admits_is_a_verdict(data: st.DataObject, steps: int) -> None:
+    text = data.draw(st.from_regex(verdict_pattern(steps), fullmatch=True))
+    verdict = read_verdict(text, steps)
+    if verdict.parse is Parse.EMPTY_NOTE:  # of blanks beyond ASCII
+        assert json.loads(text)["experience"].strip() == ""
+    else:
+        assert verdict.parse is Parse.OK
+
+
+@given(st.integers(0, 11), st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1))
+def test_the_pattern_admits_what_is_written(step: int, note: str) -> None:
+    written = write_verdict((step, note.strip() or "x"))
+    assert re.fullmatch(verdict_pattern(12), written)
+    assert not re.fullmatch(verdict_pattern(step), written)
+    assert re.fullmatch(verdict_pattern(step), write_verdict(None))
+
+
+def test_the_pattern_admits_no_note_that_is_too_long() -> None:
+    longest, longer = (write_verdict((0, "x" * (MAX_EXPERIENCE + n))) for n in (0, 1))
+    assert re.fullmatch(verdict_pattern(1), longest)
+    assert not re.fullmatch(verdict_pattern(1), longer)

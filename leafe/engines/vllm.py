@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from leafe.engine import (
     Completion,
@@ -24,14 +23,32 @@ from leafe.engine import (
     Sampling,
 )
 
-LONGEST_PAUSE = 30.0
-"""Seconds between two tries, at most."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between two tries."""
+IDLE_SECONDS = 2.0
+"""For which a connection is kept: vLLM closes it after five, at worst as it is used again."""
 REFUSED = (400, 413, 422)
 """What is said to one request and not to others."""
 
 
 class Unanswered(Exception):
     """No whole answer came; another try may do better."""
+
+
+class Away(Unanswered):
+    """Nobody listens at a server's place."""
+
+
+class Kept(Protocol):
+    """Somebody's word that the servers are there, or will be again."""
+
+    def trouble(self) -> str | None:
+        """Why they are gone for good; None while they are not."""
+        ...
+
+    def close(self) -> None:
+        """Do without them."""
+        ...
 
 
 class VllmEngine:
@@ -47,9 +64,9 @@ class VllmEngine:
         timeout: float,
         tries: int,
         structured: bool,
-        trouble: Callable[[], str | None],
+        kept: Kept | None,
     ) -> None:
-        """`replicas` are URLs or paths of Unix sockets; `trouble` says why all are gone."""
+        """`replicas` are URLs or paths of Unix sockets; without `kept`, nobody restarts them."""
         self._replicas = replicas
         self._model = model
         self._max_length = max_length
@@ -57,7 +74,7 @@ class VllmEngine:
         self._timeout = aiohttp.ClientTimeout(timeout)
         self._tries = tries
         self._structured = structured
-        self._trouble = trouble
+        self._kept = kept
         self._sessions: dict[int, aiohttp.ClientSession] = {}
 
     async def generate(self, prompt: Sequence[int], sampling: Sampling) -> Completion:
@@ -67,27 +84,33 @@ class VllmEngine:
                 f"{len(prompt)} prompt tokens and {sampling.max_tokens} to draw exceed"
                 f" {self._max_length}"
             )
-        replica = self._replica(sampling)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Unanswered),
-            stop=stop_after_attempt(self._tries),
-            wait=wait_exponential(min=0.5, max=LONGEST_PAUSE),
-            reraise=True,
-        )
-        try:
-            async with self._places:
-                return await retrying(self._ask, replica, prompt, sampling)
-        except Unanswered as failed:
-            raise EngineLost(
-                f"engine: {self._replicas[replica]} gave no answer in {self._tries} tries"
-                f" ({failed}); put that right, and the same command goes on from here"
-            ) from failed
+        async with self._places:
+            return await self._insist(self._replica(sampling), prompt, sampling)
 
     async def close(self) -> None:
-        """Close the connections; the servers go on."""
+        """Close the connections, and do without the servers."""
         for session in self._sessions.values():
             await session.close()
         self._sessions = {}
+        if self._kept is not None:
+            self._kept.close()
+
+    async def _insist(self, replica: int, prompt: Sequence[int], sampling: Sampling) -> Completion:
+        """Ask until there is an answer, with growing pauses."""
+        failures = 0
+        while True:
+            try:
+                return await self._ask(replica, prompt, sampling)
+            except Unanswered as failed:
+                # One that is started anew takes its time, and its keeper sees to an end of that.
+                if self._kept is None or not isinstance(failed, Away):
+                    failures += 1
+                if failures == self._tries:
+                    raise EngineLost(
+                        f"engine: {self._replicas[replica]} gave no answer in {failures} tries"
+                        f" ({failed}); put that right, and the same command goes on from here"
+                    ) from failed
+            await asyncio.sleep(min(SHORTEST_PAUSE * 2 ** max(failures - 1, 0), LONGEST_PAUSE))
 
     def _replica(self, sampling: Sampling) -> int:
         """Always the same for one key."""
@@ -95,7 +118,7 @@ class VllmEngine:
         return int.from_bytes(digest[:8], "big") % len(self._replicas)
 
     async def _ask(self, replica: int, prompt: Sequence[int], sampling: Sampling) -> Completion:
-        if trouble := self._trouble():
+        if self._kept is not None and (trouble := self._kept.trouble()):
             raise EngineLost(f"engine: {trouble}")
         asked = self.request(prompt, sampling)
         session, base = self._session(replica)
@@ -106,7 +129,9 @@ class VllmEngine:
                 if said.status != 200:
                     raise Unanswered(f"status {said.status}: {(await said.text())[:300]}")
                 return read_completion(await said.json(), sampling)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientConnectorError, FileNotFoundError) as error:
+            raise Away(f"{type(error).__name__} {error}") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # no JSON is a ValueError
             raise Unanswered(f"{type(error).__name__} {error}".strip()) from error
 
     def _session(self, replica: int) -> tuple[aiohttp.ClientSession, str]:
@@ -114,8 +139,10 @@ class VllmEngine:
         address = self._replicas[replica]
         remote = address.startswith(("http://", "https://"))
         if replica not in self._sessions:
-            connector = (
-                aiohttp.TCPConnector(limit=0) if remote else aiohttp.UnixConnector(address, limit=0)
+            connector: aiohttp.BaseConnector = (
+                aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS)
+                if remote
+                else aiohttp.UnixConnector(address, limit=0, keepalive_timeout=IDLE_SECONDS)
             )
             session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
             self._sessions[replica] = session

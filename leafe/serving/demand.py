@@ -77,7 +77,10 @@ class Demand(Message):
 
 
 class Answer(Message):
-    """What the keeper says: that the servers are ready, or why it gave up, also later."""
+    """What the keeper says: that the servers are ready, or why it gave up, also later.
+
+    First it says one that holds nothing: a welcome. As long as anybody is welcome, it stays.
+    """
 
     ready: bool = False
     error: str | None = None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 from leafe.errors import BadInput
 from leafe.serving.demand import Weights
+
+DIRECT = build_opener(ProxyHandler({}))
+"""As the engine asks: past any proxy of the environment's."""
 
 
 def offer(
@@ -28,7 +32,7 @@ def offer(
 
 
 def _name_at(url: str, weights: Weights, same: str | None, length: int, timeout: float) -> str:
-    models = _ask(f"{url.rstrip('/')}/v1/models", None, timeout).get("data", [])
+    models = _models(url, timeout)
     roots = {str(model.get("root")): model for model in models if not model.get("parent")}
     own = [model for root, model in roots.items() if _is_it(Path(root), Path(weights.base), same)]
     if not own:
@@ -48,20 +52,29 @@ def _name_at(url: str, weights: Weights, same: str | None, length: int, timeout:
     return weights.model
 
 
+def _models(url: str, timeout: float) -> list[dict[str, Any]]:
+    said = _ask(f"{url.rstrip('/')}/v1/models", None, timeout)
+    try:
+        return [dict(model) for model in json.loads(said)["data"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"engine.urls: {url} is no server of vLLM's; it says {said[:100]!r}"
+        ) from error
+
+
 def _is_it(root: Path, base: Path, same: str | None) -> bool:
     """Whether a server's model is ours, as far as paths tell; other machines have other parents."""
     return root.resolve() == base.resolve() or (same is not None and root.name == Path(same).name)
 
 
-def _ask(url: str, body: dict[str, Any] | None, timeout: float) -> Any:
+def _ask(url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
     data = None if body is None else json.dumps(body).encode()
     request = Request(url, data, {"Content-Type": "application/json"})
     try:
-        with urlopen(request, timeout=timeout) as said:
-            text = said.read()
+        with DIRECT.open(request, timeout=timeout) as said:
+            return bytes(said.read())
     except HTTPError as error:
         told = error.read()[:300].decode(errors="replace")
         raise BadInput(f"engine.urls: {url} answers {error.code}: {told}") from error
-    except (URLError, OSError) as error:
+    except (URLError, HTTPException, OSError) as error:
         raise BadInput(f"engine.urls: {url} does not answer: {error}") from error
-    return json.loads(text) if body is None else text

@@ -13,8 +13,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+import traceback
+from collections.abc import Coroutine
 from contextlib import suppress
 from itertools import count
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -26,8 +29,10 @@ LINGER_SECONDS = 30.0
 """For which servers that nobody uses wait for the next stage."""
 PROBE_SECONDS = 10
 """Between two probes whether a server hangs; whether it lives is looked at every second."""
-RESTARTS = 5
-"""Servers that are replaced before the keeper gives up."""
+REPLACED = 5
+"""Servers that are replaced during a stage before it is given up."""
+PAUSE_SECONDS = 1.0
+"""After a server that did not start."""
 
 
 class Keeper:
@@ -41,8 +46,9 @@ class Keeper:
         """Connections whose demand is met or in work."""
         self._connections = 0
         self._left = time.monotonic()
-        self._restarts = 0
+        self._replaced = 0
         self._changing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -52,44 +58,73 @@ class Keeper:
             loop.add_signal_handler(number, self._over.set)
         KEEPER.unlink(missing_ok=True)
         listening = await asyncio.start_unix_server(self._serve, KEEPER)
-        watching = asyncio.create_task(self._watch())
+        self._begin(self._leave())
         await self._over.wait()
         KEEPER.unlink(missing_ok=True)
         listening.close()
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._stop()
 
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # No server rather than one that nobody looks after.
+            traceback.print_exception(error)
+            self._over.set()
+
+    async def _leave(self) -> None:
+        """End it all when nobody has been there for a while."""
+        while self._connections or time.monotonic() - self._left < LINGER_SECONDS:
+            await asyncio.sleep(0.2)
+        self._over.set()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._over.is_set():  # without a welcome: who came too late starts the next keeper
+            writer.close()
+            return
         self._connections += 1
         try:
+            await _say(writer, Answer())
             line = await reader.readline()
             if line.strip():
-                meeting = asyncio.create_task(self._meet(line, writer))
+                meeting = self._begin(self._meet(line, writer))
                 await reader.read()  # returns when the other side is gone
                 meeting.cancel()
         except (ConnectionError, ValueError):
             pass
         finally:
-            if writer in self._users:
-                self._users.remove(writer)
+            self._forget(writer)
             self._connections -= 1
             self._left = time.monotonic()
             writer.close()
+
+    def _forget(self, writer: asyncio.StreamWriter) -> None:
+        if writer in self._users:
+            self._users.remove(writer)
 
     async def _meet(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         """Make the servers what a demand asks for, and say so."""
         try:
             demand = Demand.model_validate_json(line)
             async with self._changing:
-                if self._users and self._has not in (None, demand):
+                if self._users and self._has != demand:
                     raise ServerFailed("another stage uses the servers here with another policy")
                 self._users.append(writer)
+                self._replaced = 0
                 await self._become(demand)
         except ValidationError as error:
             await _say(writer, Answer(error=f"not a demand: {error}"))
         except ServerFailed as failed:
+            self._forget(writer)
             await _say(writer, Answer(error=str(failed)))
         else:
             await _say(writer, Answer(ready=True))
@@ -117,41 +152,45 @@ class Keeper:
                 raise error.exceptions[0] from error
             raise
         self._has = demand
+        for server in self._servers:
+            self._begin(self._watch(server))
 
-    async def _watch(self) -> None:
-        """Replace servers that died or hang; end when nobody is left."""
-        for second in count():
+    async def _watch(self, server: Server) -> None:
+        """Replace a server that died or, at a probe, gives no token in time."""
+        for second in count(1):
             await asyncio.sleep(1.0)
-            if not self._connections and time.monotonic() - self._left > LINGER_SECONDS:
-                self._over.set()
-            if self._has is not None and not self._changing.locked():
-                probed = second % PROBE_SECONDS == 0
-                async with asyncio.TaskGroup() as group:
-                    for server in self._servers:
-                        group.create_task(self._mend(server, self._has, probed))
-
-    async def _mend(self, server: Server, demand: Demand, probed: bool) -> None:
-        """Replace a server that is gone or, where it is probed, gives no token in time."""
-        if server.alive and (not probed or await server.answers(demand.weights.model)):
-            return
-        async with self._changing:
-            if self._has is not demand:
+            if server not in self._servers:
                 return
-            self._restarts += 1
+            demand = self._has
+            if demand is None or self._changing.locked():
+                continue
+            probed = second % PROBE_SECONDS == 0
+            if server.alive and (not probed or await server.answers(demand.weights.model)):
+                continue
+            async with self._changing:
+                if self._has is demand:
+                    await self._replace(server, demand)
+
+    async def _replace(self, server: Server, demand: Demand) -> None:
+        """Start a server anew; where that fails again and again, its users are told."""
+        while self._replaced < REPLACED:
+            self._replaced += 1
             try:
-                if self._restarts > RESTARTS:
-                    raise ServerFailed(f"vLLM died or hung {self._restarts} times; see {FOLDER}")
                 await server.stop()
                 await server.start(demand.weights)
-            except ServerFailed as failed:
-                for user in self._users:
-                    await _say(user, Answer(error=str(failed)))
-                await self._stop()
+            except ServerFailed:
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                return
+        why = f"vLLM died or hung more than {REPLACED} times; its log is {server.log}"
+        for user in self._users:
+            await _say(user, Answer(error=why))
+        self._users.clear()
+        await self._stop()
 
     async def _stop(self) -> None:
         self._has = None
-        for server in self._servers:
-            await server.stop()
+        await asyncio.gather(*(server.stop() for server in self._servers))
         self._servers = []
 
 
@@ -161,6 +200,11 @@ async def _say(writer: asyncio.StreamWriter, answer: Answer) -> None:
         await writer.drain()
 
 
+def main() -> None:
+    """Keep servers here; BadInput where another process does."""
+    with hold(FOLDER / "keeper.lock", "the keeper of the servers"):
+        asyncio.run(Keeper().run())
+
+
 if __name__ == "__main__":
-    only_one = hold(FOLDER / "keeper.lock", "the keeper of the servers")
-    asyncio.run(Keeper().run())
+    main()

@@ -24,28 +24,43 @@ class Lease:
     def __init__(self, demand: Demand) -> None:
         """Wait for the servers; BadInput says why there are none."""
         self._connection = connect()
-        self._connection.sendall(demand.model_dump_json().encode() + b"\n")
-        answer = self._heard()
+        self._trouble: str | None = None
+        with suppress(ConnectionError):
+            self._connection.sendall(demand.model_dump_json().encode() + b"\n")
+        answer = heard(self._connection)
         if answer is None or not answer.ready:
-            self._connection.close()
+            self.close()
             raise BadInput(f"engine: {answer.error if answer else GONE}")
 
     def trouble(self) -> str | None:
         """Why the servers are gone for good; None while they are there or on their way back."""
+        if self._trouble is None and self._says_something():
+            answer = heard(self._connection)
+            self._trouble = (answer and answer.error) or GONE
+        return self._trouble
+
+    def _says_something(self) -> bool:
         try:
             self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return None
-        answer = self._heard()
-        return answer.error if answer else GONE
+            return False
+        except ConnectionError:
+            pass
+        return True
 
-    def _heard(self) -> Answer | None:
-        """What the keeper says next; None where it is gone."""
-        line = b""
-        with suppress(ConnectionError):
-            while not line.endswith(b"\n") and (more := self._connection.recv(65536)):
-                line += more
-        return Answer.model_validate_json(line) if line.endswith(b"\n") else None
+    def close(self) -> None:
+        """Do without the servers from now on."""
+        self._trouble = "its use has ended"
+        self._connection.close()
+
+
+def heard(connection: socket.socket) -> Answer | None:
+    """What the keeper says next; None where it is gone."""
+    line = b""
+    with suppress(ConnectionError):
+        while not line.endswith(b"\n") and (more := connection.recv(65536)):
+            line += more
+    return Answer.model_validate_json(line) if line.endswith(b"\n") else None
 
 
 @contextmanager
@@ -60,16 +75,20 @@ def kept() -> Iterator[None]:
 
 def connect() -> socket.socket:
     """A connection to the keeper here, which is started if there is none."""
-    FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    FOLDER.chmod(0o700)
     deadline = time.monotonic() + KEEPER_SECONDS
     with (FOLDER / "starting.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         keeper: subprocess.Popen[bytes] | None = None
         while True:
             connection = socket.socket(socket.AF_UNIX)
-            with suppress(ConnectionError, FileNotFoundError):
+            connection.settimeout(KEEPER_SECONDS)
+            with suppress(ConnectionError, FileNotFoundError, TimeoutError):
                 connection.connect(str(KEEPER))
-                return connection
+                if heard(connection) is not None:  # not one that is about to end
+                    connection.settimeout(None)
+                    return connection
             connection.close()
             if keeper is None or keeper.poll() is not None:
                 keeper = start_keeper()

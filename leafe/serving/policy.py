@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from leafe import layout
@@ -16,6 +15,7 @@ from leafe.params import PARAMS_FILE, Params
 from leafe.serving.demand import FOLDER, Demand, Setup, Weights, server_socket
 from leafe.serving.given import offer
 from leafe.serving.lease import Lease
+from leafe.serving.server import gpus
 
 
 def make_vllm(params: Params, policy: Path) -> VllmEngine:
@@ -25,18 +25,16 @@ def make_vllm(params: Params, policy: Path) -> VllmEngine:
         # The base policy is a copy of it.
         same = params.model.path if Path(weights.base) == layout.policy(layout.BASE) else None
         model = offer(engine.urls, weights, same, params.model.context, engine.timeout)
-        return connect(params, engine.urls, model, lambda: None)
+        return connect(params, engine.urls, model, None)
     print(f"vLLM: waiting for {engine.replicas} of its servers; logs in {FOLDER}")
     began = time.monotonic()
     lease = Lease(Demand(setup=setup_of(params, weights), weights=weights))
     print(f"vLLM: ready after {time.monotonic() - began:.0f} s")
     sockets = [str(server_socket(n)) for n in range(engine.replicas)]
-    return connect(params, sockets, weights.model, lease.trouble)
+    return connect(params, sockets, weights.model, lease)
 
 
-def connect(
-    params: Params, replicas: list[str], model: str, trouble: Callable[[], str | None]
-) -> VllmEngine:
+def connect(params: Params, replicas: list[str], model: str, lease: Lease | None) -> VllmEngine:
     """The engine for servers that answer."""
     return VllmEngine(
         replicas,
@@ -46,7 +44,7 @@ def connect(
         timeout=params.engine.timeout,
         tries=params.engine.tries,
         structured=params.engine.structured,
-        trouble=trouble,
+        kept=lease,
     )
 
 
@@ -58,6 +56,11 @@ def setup_of(params: Params, weights: Weights) -> Setup:
         raise BadInput(
             f"{PARAMS_FILE}: engine.python is {show_value(engine.python)}, which is no program;"
             " `make vllm` makes .venv-vllm/bin/python"
+        )
+    there = len(gpus())
+    if 0 < there < engine.replicas:
+        raise BadInput(
+            f"{PARAMS_FILE}: engine.replicas is {engine.replicas}, but there are {there} GPUs"
         )
     return Setup(
         python=os.path.abspath(python),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ import aiohttp
 
 from leafe.serving.demand import NAME, Setup, Weights, server_log, server_socket
 
-GRACE_SECONDS = 5.0
-"""For a server to end by itself."""
+END_SECONDS = 8.0
+"""For a server's end, which takes its guard five at most."""
 START_SECONDS = 1800.0
 """For a server to answer: a large model is read, compiled and warmed up."""
-PARENT_DEATH = 1
-"""PR_SET_PDEATHSIG of Linux's prctl."""
+GUARD = Path(__file__).with_name("guard.py").resolve()
+INSIDE = Path(__file__).with_name("inside").resolve()
+"""What vLLM's processes can import of ours."""
 
 
 class ServerFailed(RuntimeError):
@@ -51,7 +53,10 @@ def command(setup: Setup, base: str, replica: int) -> list[str]:
         *("--generation-config", "vllm"),
         # At the sampling temperature, as `Completion` has them.
         *("--logprobs-mode", "processed_logprobs"),
+        *("--worker-extension-cls", "leafe_worker.GivesWeights"),
         "--enable-prefix-caching",
+        # Else the log has a line per request.
+        "--disable-uvicorn-access-log",
         *lora,
         *([] if gpus() else ["--dtype", "float32", *whole]),
         *setup.arguments,
@@ -67,12 +72,13 @@ def gpus() -> list[str]:
 
 
 def environment(setup: Setup, replica: int) -> dict[str, str]:
-    """The server's environment: nothing of ours to import, nothing to fetch, its share of GPUs."""
+    """The server's environment: of ours no more than it needs, nothing to fetch, its GPUs."""
     own = {
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
         "VLLM_SERVER_DEV_MODE": "1",  # new weights without a new start
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(INSIDE),
     }
     names = gpus()
     if names:
@@ -80,13 +86,8 @@ def environment(setup: Setup, replica: int) -> dict[str, str]:
         own["CUDA_VISIBLE_DEVICES"] = ",".join(names[replica * each : (replica + 1) * each])
     else:
         own["VLLM_CPU_KVCACHE_SPACE"] = os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
-    inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     return inherited | own
-
-
-def end_with_parent() -> None:
-    """Be told to end when the keeper is gone, however it went."""
-    ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGTERM)
 
 
 class Server:
@@ -95,33 +96,40 @@ class Server:
     def __init__(self, setup: Setup, replica: int) -> None:
         self._setup = setup
         self._replica = replica
+        self.log = server_log(replica)
         self._process: subprocess.Popen[bytes] | None = None
         self._http: aiohttp.ClientSession | None = None
 
     async def start(self, weights: Weights) -> None:
         """Start it with these weights and wait for a first answer; raises ServerFailed."""
-        socket, log = server_socket(self._replica), server_log(self._replica)
+        socket = server_socket(self._replica)
         socket.unlink(missing_ok=True)
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                command(self._setup, weights.base, self._replica),
-                env=environment(self._setup, self._replica),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=end_with_parent,
-            )
-        self._http = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)))
+        self._process = self._launch(weights)
+        # A connection each: one that is kept may be closed from there just when it is used again.
+        connector = aiohttp.UnixConnector(str(socket), force_close=True)
+        self._http = aiohttp.ClientSession(connector=connector)
         deadline = time.monotonic() + START_SECONDS
         while not await self.answers(NAME):
             if not self.alive:
-                raise ServerFailed(f"vLLM ended while it started; its log is {log}")
+                raise ServerFailed(f"vLLM ended while it started; its log is {self.log}")
             if time.monotonic() > deadline:
-                raise ServerFailed(f"vLLM did not start in {START_SECONDS:.0f} s; see {log}")
+                raise ServerFailed(f"vLLM did not start in {START_SECONDS:.0f} s; see {self.log}")
             await asyncio.sleep(0.5)
         if weights.adapter is not None:
             await self._load(weights)
+
+    def _launch(self, weights: Weights) -> subprocess.Popen[bytes]:
+        """The guard, which runs the server, both in a process group of their own."""
+        server = command(self._setup, weights.base, self._replica)
+        with self.log.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-S", str(GUARD), *server],
+                env=environment(self._setup, self._replica),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
 
     @property
     def alive(self) -> bool:
@@ -140,10 +148,11 @@ class Server:
     async def give(self, old: Weights, new: Weights) -> None:
         """Put other weights in the place of the old ones; raises ServerFailed."""
         if new.base_version != old.base_version:
-            folder = {"weights_path": str(Path(new.base).resolve())}
-            await self._post("/collective_rpc", {"method": "reload_weights", "kwargs": folder})
-            # Keys and values of the old weights must not serve the new ones.
-            emptied = await self._post("/reset_prefix_cache", None)
+            folder = {"folder": str(Path(new.base).resolve())}
+            await self._post("/collective_rpc", {"method": "give_weights", "kwargs": folder})
+            # Keys and values of the old weights must not serve the new ones. What still runs is
+            # a probe, or was asked by a stage that has gone.
+            emptied = await self._post("/reset_prefix_cache?reset_running_requests=true", None)
             if emptied != {"success": True}:
                 raise ServerFailed("vLLM kept its cache of the old weights")
         if old.adapter is not None:
@@ -175,14 +184,28 @@ class Server:
             await self._http.close()
         if self._process is None:
             return
+        assert self._process.stdin is not None
+        self._process.stdin.close()  # at which the guard ends the group, itself included
+        await _until(lambda: not self.alive)
         group = self._process.pid
         with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
-        # Those that outlive it are in its group: a killed server leaves its engine behind.
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+            os.killpg(group, signal.SIGKILL)  # where something killed the guard
         self._process.wait()
+        await _until(lambda: not is_group(group))  # until then they hold memory
         server_socket(self._replica).unlink(missing_ok=True)
+
+
+async def _until(happened: Callable[[], bool]) -> None:
+    """Wait for something for some seconds."""
+    deadline = time.monotonic() + END_SECONDS
+    while not happened() and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+
+
+def is_group(group: int) -> bool:
+    """Whether any process is in a process group."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
