@@ -17,6 +17,9 @@ from leafe.serving.given import offer
 from leafe.serving.lease import Lease
 from leafe.serving.server import gpus
 
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Of adapters, for which vLLM makes room."""
+
 
 def make_vllm(params: Params, policy: Path) -> VllmEngine:
     """The engine, once its servers have the policy; BadInput says why they cannot."""
@@ -67,18 +70,37 @@ def setup_of(params: Params, weights: Weights) -> Setup:
         arguments=tuple(engine.arguments),
         replicas=engine.replicas,
         length=params.model.context,
-        rank=None,
+        rank=rank_of(params),
         timeout=engine.timeout,
         family=family(Path(weights.base)),
     )
 
 
+def rank_of(params: Params) -> int | None:
+    """The rank that servers make room for, one of those that vLLM knows; None without adapters."""
+    lora = params.sft.lora
+    if lora is None:
+        return None
+    for rank in RANKS:
+        if rank >= lora.rank:
+            return rank
+    raise BadInput(
+        f"{PARAMS_FILE}: sft.lora.rank is {lora.rank}; vLLM serves adapters up to {RANKS[-1]}"
+    )
+
+
 def weights_of(policy: Path) -> Weights:
     """What servers are asked to have."""
+    from leafe.training.adapter import base_of, is_adapter
     from leafe.training.checkpoint import policy_version
 
     version = policy_version(policy)
-    return Weights(version=version, base=str(policy), base_version=version, adapter=None)
+    if not is_adapter(policy):
+        return Weights(version=version, base=str(policy), base_version=version, adapter=None)
+    base = base_of(policy)
+    return Weights(
+        version=version, base=str(base), base_version=policy_version(base), adapter=str(policy)
+    )
 
 
 def family(base: Path) -> str:
