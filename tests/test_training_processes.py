@@ -71,7 +71,7 @@ def test_two_processes_make_the_policy_of_one(
     # Only the first of them says anything, and what it says is what one process does.
     kept = [[s for s in text.splitlines() if "/60" not in s] for text in (expected, said)]
     assert kept[0] == kept[1]
-    assert said.count("60/60 steps") == 1
+    assert said.count("60/60 steps in") == 1
 
 
 def processes() -> set[psutil.Process]:

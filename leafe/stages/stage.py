@@ -71,14 +71,11 @@ class Stage:
     params: Params = field(init=False)
 
     def __post_init__(self) -> None:
-        """Keep other processes from running this stage here; BadInput where one does.
-
-        What an adapter among the inputs stands on is an input too.
-        """
+        """Keep other processes from running this stage here; BadInput where one does."""
         params = load_params()
         self.params = params if self.method is None else params.of(self.method)
         check_writable()
-        bases = {base_of(path) for path in self.inputs if is_adapter(path)}
+        bases = {base_of(path) for path in self.inputs if is_adapter(path)}  # inputs as well
         self.inputs += tuple(bases - {*self.inputs})
         self._lock = hold(LOCKS / f"{self.name.replace('@', '-')}.lock", self.name)
 
