@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+# Hooks are imported under their own names: pytest finds them here.
+from sharing import pytest_collection_modifyitems as pytest_collection_modifyitems
+from sharing import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
+
 from leafe.chat import Chat, read_prompts
 from leafe.envs.desk import Desk, DeskOptions
 from leafe.lessons import words
