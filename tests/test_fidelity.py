@@ -17,8 +17,8 @@ from leafe.envs import ENVIRONMENTS, make_environment
 from leafe.errors import BadInput
 from leafe.fidelity import check
 
-WALKS = {"scienceworld": 20}
-"""Of those whose steps take long, half a second a walk; 200 of the others."""
+WALKS = {"code": 50, "scienceworld": 20}
+"""Of those whose steps take long: a quarter or half a second a walk; 200 of the others."""
 TASKS = {"textworld": 4, "scienceworld": 8}
 """Of those whose tasks take seconds to make or to solve; 40 of the others."""
 QUICK = ["find-animal", "find-plant", "lifespan-longest-lived", "power-component"]
