@@ -23,6 +23,8 @@ LONGEST = (
     "test_grpo_restart.py",
     "test_fidelity.py",
     "test_textworld.py",
+    "test_scienceworld.py",
+    "test_scienceworld_jvms.py",
 )
 """Begun first, so that no process is left with one of them in the end."""
 
