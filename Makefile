@@ -22,7 +22,7 @@ test: $(BIN)/.installed system
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	pytest -n 2 --hypothesis-profile=ci # without time limits, which a busy core would not meet
 
 # bubblewrap for the environment `code`, Java for `scienceworld`, Chromium for browser tests: installed
 # where apt-get may.

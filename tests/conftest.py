@@ -6,13 +6,17 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+# Hooks are imported under their own names: pytest finds them here.
+from sharing import pytest_collection_modifyitems as pytest_collection_modifyitems
+from sharing import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 from leafe.chat import Chat, read_prompts
 from leafe.envs.desk import Desk, DeskOptions
@@ -144,26 +148,42 @@ def change_params(folder: Path, **sections: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="session")
-def five_methods(tmp_path_factory: pytest.TempPathFactory, policy_dir: Path) -> tuple[Path, str]:
+def warm() -> Iterator[dict[str, str]]:
+    """Variables with which `python -m leafe.stages.<name>` starts warm (test_warm.py), and without
+    MLflow: the two would take most of the time.
+    """
+    from flows.process import environment
+    from flows.warm import SOCKET, warm_stages
+
+    with warm_stages(), pytest.MonkeyPatch.context() as patch:
+        found = environment()
+        patch.delenv(SOCKET)  # what says nothing of it starts its stages as a user does
+        yield {name: found[name] for name in (SOCKET, "PATH", "LEAFE_TRACKING")}
+
+
+@pytest.fixture(scope="session")
+def five_methods(
+    tmp_path_factory: pytest.TempPathFactory, policy_dir: Path, warm: dict[str, str]
+) -> tuple[Path, str]:
     """A workspace in which DVC has run five methods, and what it said; to be left as it is."""
     from five_methods import run_five_methods
 
     folder = tmp_path_factory.mktemp("methods") / "project"
-    return folder, run_five_methods(folder, policy_dir)
+    return folder, run_five_methods(folder, policy_dir, warm)
 
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def run_stage(workspace: Path) -> Runner:
-    """Run `python -m leafe.stages.<name> ...` in the workspace."""
+@pytest.fixture(scope="session")
+def run_stage_in(warm: dict[str, str]) -> Runner:
+    """Run `python -m leafe.stages.<name> ...` in a folder."""
 
-    def run(name: str, *options: str, cwd: Path = workspace) -> subprocess.CompletedProcess[str]:
+    def run(folder: Path, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", f"leafe.stages.{name}", *options],
-            cwd=cwd,
-            env={**os.environ, "LEAFE_TRACKING": "flow"},  # MLflow would take most of the time
+            ["python", "-m", f"leafe.stages.{name}", *options],
+            cwd=folder,
+            env=os.environ | warm,
             capture_output=True,
             text=True,
             timeout=300,
@@ -171,3 +191,9 @@ def run_stage(workspace: Path) -> Runner:
         )
 
     return run
+
+
+@pytest.fixture
+def run_stage(workspace: Path, run_stage_in: Runner) -> Runner:
+    """Run a stage in the workspace."""
+    return partial(run_stage_in, workspace)

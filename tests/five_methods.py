@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,6 @@ import yaml
 from conftest import change_params, make_workspace, write_params
 from test_pipeline import PLAYS, commit
 
-from flows.process import environment
-from flows.warm import warm_stages
 from leafe import layout
 from leafe.episode import Episode
 from leafe.plan import update_plan
@@ -41,7 +40,7 @@ SCRIPT = [
 ]
 
 
-def run_five_methods(folder: Path, policy_dir: Path) -> str:
+def run_five_methods(folder: Path, policy_dir: Path, warm: dict[str, str]) -> str:
     """Make the workspace and run `dvc repro` in it; returns what DVC said."""
     make_workspace(folder, policy_dir)
     (folder / "script.yaml").write_text(yaml.safe_dump(SCRIPT))
@@ -53,17 +52,16 @@ def run_five_methods(folder: Path, policy_dir: Path) -> str:
     )
     set_top(folder, methods=METHODS)
     commit(folder)
-    with warm_stages():
-        said = repro(folder)
+    said = repro(folder, warm)
     commit(folder)
     return said
 
 
-def repro(folder: Path) -> str:
-    """`dvc repro` without MLflow, which would take most of the time; what DVC said."""
+def repro(folder: Path, warm: dict[str, str]) -> str:
+    """`dvc repro` with stages that start warm; what DVC said."""
     command = [sys.executable, "-m", "dvc", "repro"]
     done = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        command, cwd=folder, env=os.environ | warm, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -74,7 +74,7 @@ class Program:
 
     def wait_for_process(self, words: str) -> psutil.Process:
         """Its descendant with these words in its command line, as soon as there is one."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             if found := self.working_on(words):
                 return found[0]

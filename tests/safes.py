@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +19,6 @@ STAGES = (
     ("filter", "--iteration", "i1", "--policy", "i0"),
     ("evaluate", "--iteration", "i0"),
 )
-
-
-def run_stage(folder: Path, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """`python -m leafe.stages.<name>` in a workspace."""
-    command = [sys.executable, "-m", f"leafe.stages.{name}", *options]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 def play_safes(folder: Path, **env: Any) -> None:

@@ -13,6 +13,8 @@ import yaml
 from conftest import make_workspace
 from running import Program, alive, make_quick
 
+pytestmark = pytest.mark.timeout(1200)  # a minute alone; the first test pays for most
+
 SMALL = {
     "small": {
         "methods": ["leafe", "rejection_sampling"],

@@ -23,6 +23,8 @@ import zc.lockfile
 from conftest import change_params, make_workspace, write_params
 from running import STAGES, Program, alive, make_quick
 
+pytestmark = pytest.mark.timeout(1200)  # a minute alone; the first test pays for most
+
 
 @dataclass
 class Ending:

@@ -19,7 +19,6 @@ from luck import undisturbed as undisturbed
 from staging import EVALUATE, GRPO, complete, finish, hashes, kill_when, start
 from test_pipeline import stages_run
 
-from flows.warm import warm_stages
 from leafe.episode import Episode, Outcome
 from leafe.plan import update_plan
 from leafe.store import read_episodes, read_json, read_tasks
@@ -152,14 +151,13 @@ def test_where_the_machinery_fails_every_time_nothing_is_published(fresh: Path) 
     complete(fresh, GRPO)
 
 
-def test_dvc_runs_two_iterations_of_it_and_then_nothing(fresh: Path) -> None:
+def test_dvc_runs_two_iterations_of_it_and_then_nothing(fresh: Path, warm: dict[str, str]) -> None:
     shutil.rmtree(fresh / "data")
     params = yaml.safe_load((fresh / "params.yaml").read_text())
     params |= {"methods": ["grpo"], "iterations": {"i1": {"prev": "i0"}, "i2": {"prev": "i1"}}}
     write_params(fresh, params)
     update_plan(fresh / "params.yaml")
-    with warm_stages():
-        said = [repro(fresh), repro(fresh)]
+    said = [repro(fresh, warm), repro(fresh, warm)]
     grpo = [f"{kind}@grpo-{i}" for i in ("i1", "i2") for kind in ("grpo", "evaluate")]
     ran = [stages_run(text) for text in said]
     assert sorted(ran[0]) == sorted(["tasks", "warm_start", "evaluate_i0", *grpo])

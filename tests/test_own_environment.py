@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from conftest import ROOT, change_params, make_workspace
-from safes import STAGES, play_safes, run_stage
+from conftest import ROOT, Runner, change_params, make_workspace
+from safes import STAGES, play_safes
 
 from examples.safe import Safe, SafeOptions
 from leafe.env import Environment
@@ -33,13 +33,15 @@ SCRIPT = [
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory, policy_dir: Path) -> Path:
+def played(
+    tmp_path_factory: pytest.TempPathFactory, policy_dir: Path, run_stage_in: Runner
+) -> Path:
     """A workspace in which the stages have played safes."""
     folder = make_workspace(tmp_path_factory.mktemp("safes") / "project", policy_dir)
     play_safes(folder)
     (folder / "script.yaml").write_text(yaml.safe_dump(SCRIPT))
     for stage in STAGES:
-        done = run_stage(folder, *stage)
+        done = run_stage_in(folder, *stage)
         assert done.returncode == 0, f"{stage}: {done.stderr}"
     return folder
 
@@ -159,11 +161,15 @@ def test_what_it_gives_can_be_learned_and_measured(played: Path, tokenizer: Any)
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(
-    workspace: Path, env: dict[str, Any], model: dict[str, Any], said: tuple[str, ...]
+    workspace: Path,
+    run_stage: Runner,
+    env: dict[str, Any],
+    model: dict[str, Any],
+    said: tuple[str, ...],
 ) -> None:
     play_safes(workspace, **env)
     change_params(workspace, model=model)
-    done = run_stage(workspace, "warm_start" if model else "tasks")
+    done = run_stage("warm_start" if model else "tasks")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     for words in said:

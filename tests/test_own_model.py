@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import change_params
-from safes import STAGES, play_safes, run_stage
+from conftest import Runner, change_params
+from safes import STAGES, play_safes
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     LlamaConfig,
@@ -90,7 +90,9 @@ def test_the_engine_draws_what_a_model_of_another_family_says(config: Any, famil
         assert drawn.logprobs == pytest.approx(logprobs.max(-1).values.tolist(), abs=1e-4)
 
 
-def test_a_checkpoint_made_elsewhere_acts_through_the_stages(workspace: Path) -> None:
+def test_a_checkpoint_made_elsewhere_acts_through_the_stages(
+    workspace: Path, run_stage: Runner
+) -> None:
     tokenizer = chatml_tokenizer()
     config = LlamaConfig(vocab_size=len(tokenizer), **SIZES)
     save_policy(LlamaForCausalLM(config), tokenizer, workspace / "llama")
@@ -103,7 +105,7 @@ def test_a_checkpoint_made_elsewhere_acts_through_the_stages(workspace: Path) ->
         rollout={"samples": 1},
     )
     for stage in STAGES[:3]:
-        done = run_stage(workspace, *stage)
+        done = run_stage(*stage)
         assert done.returncode == 0, f"{stage}: {done.stderr}"
     roots = read_episodes(workspace / "data/leafe/i1/tree/w0/episodes.parquet")
     assert len(roots) == 16

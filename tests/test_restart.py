@@ -188,13 +188,6 @@ def program(stage: tuple[str, ...]) -> list[str]:
     return [sys.executable, "-m", f"leafe.stages.{stage[0]}", *stage[1:]]
 
 
-def call(folder: Path, stage: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    """Run that command to its end."""
-    return subprocess.run(
-        program(stage), cwd=folder, capture_output=True, text=True, check=False, timeout=200
-    )
-
-
 STOPS = [
     pytest.param(ROLLOUT, signal.SIGINT, "0.05", "scripted", id="rollout-int"),
     pytest.param(ROLLOUT, signal.SIGTERM, "0.05", "scripted", id="rollout-term"),
@@ -237,10 +230,7 @@ def test_a_stopped_stage_is_soon_gone_and_resumes(
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     if not hung:
-        again = subprocess.run(
-            program(stage), cwd=fresh, capture_output=True, text=True, check=True
-        )
-        assert "done before" in again.stderr
+        assert "done before" in complete(fresh, stage)
 
 
 def test_a_second_process_of_a_stage_is_sent_away(fresh: Path, undisturbed: Path) -> None:

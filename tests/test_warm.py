@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,22 +14,20 @@ import pytest
 from conftest import change_params
 from staging import hashes, set_up
 
-from flows.process import environment
-from flows.warm import SOCKET, warm_stages
+from flows.warm import SOCKET
 
 TASKS = ("-m", "leafe.stages.tasks")
 ROLLOUT = ("-m", "leafe.stages.rollout", "--iteration", "i1", "--policy", "i0")
 
 
-@pytest.fixture(scope="module")
-def warm() -> Iterator[dict[str, str]]:
-    with warm_stages():
-        yield environment()
-
-
 def python(folder: Path, env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["python", *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False
+        ["python", *arguments],
+        cwd=folder,
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -77,7 +74,7 @@ def test_a_signal_ends_the_stage_with_its_client(
 ) -> None:
     set_up(workspace, (workspace / "script.yaml").read_text())
     change_params(workspace, env={"name": "slow:SlowDesk"})
-    env = {**warm, "PAUSE": "0.2"}
+    env = os.environ | warm | {"PAUSE": "0.2"}
     assert python(workspace, env, *TASKS).returncode == 0
     process = subprocess.Popen(["python", *ROLLOUT], cwd=workspace, env=env)
     started = workspace / "started.log"
