@@ -42,6 +42,7 @@ STAGES: Mapping[str, Sequence[str]] = {
     "branch": WAVE,
     "filter": ("--iteration", "i1", "--policy", "i0"),
 }
+QUICK_STAGES = ("tasks", "rollout")
 TOOLS = ("verify", "label", "inspect", "wait", "refund", "cancel")
 SCRIPT = [
     {
@@ -88,14 +89,15 @@ def measure(quick: bool) -> Figures:
     """Medians over the rounds."""
     from leafe.training.checkpoint import save_policy
 
-    few = 1 if quick else TASKS
+    few, stages = (1, QUICK_STAGES) if quick else (TASKS, tuple(STAGES))
     with TemporaryDirectory() as folder:
         home, policy = Path(folder), small_policy(quick=True)
         save_policy(policy.model, policy.tokenizer, home / layout.policy("i0"))
         rounds = [
-            (explore(home, few), explore(home, 10 * few)) for _ in range(1 if quick else ROUNDS)
+            (explore(home, few, stages), explore(home, 10 * few, stages))
+            for _ in range(1 if quick else ROUNDS)
         ]
-        alone = None if quick else explore(home, 1)
+        alone = None if quick else explore(home, 1, stages)
     return {"tasks": [few, 10 * few]} | figures(rounds, alone or rounds[0][0])
 
 
@@ -114,28 +116,28 @@ def figures(rounds: Sequence[tuple[Explored, Explored]], alone: Explored) -> dic
         "ratio": round(median(b.seconds / a.seconds for a, b in rounds), 2),
         "cpu_ratio": round(median(b.cpu_seconds / a.cpu_seconds for a, b in rounds), 2),
         "ratio_of_work": round(median(work(b) / work(a) for a, b in rounds), 2),
-        "cpu_ratio_by_stage": {stage: round(ratio(stage), 1) for stage in STAGES},
+        "cpu_ratio_by_stage": {stage: round(ratio(stage), 1) for stage in small.stages},
         "seconds": [round(median(r[n].seconds for r in rounds), 2) for n in (0, 1)],
         "episodes": [small.episodes, large.episodes],
         "peak_megabytes": {
             stage: [round(made.stages[stage].peak / 1e6) for made in (small, large)]
-            for stage in STAGES
+            for stage in small.stages
         },
         "bytes_per_episode": {
             stage: round((large.stages[stage].peak - small.stages[stage].peak) / more)
-            for stage in STAGES
+            for stage in small.stages
         },
     }
 
 
-def explore(home: Path, tasks: int) -> Explored:
+def explore(home: Path, tasks: int, names: Sequence[str]) -> Explored:
     """An exploration of so many tasks, anew."""
     for old in ("data", ".leafe", "metrics"):
         shutil.rmtree(home / old, ignore_errors=True)
     write_project(home, tasks)
-    stages = {stage: run_stage(home, stage, options) for stage, options in STAGES.items()}
-    waves = (read_episodes(home / layout.episodes("i1", wave)) for wave in ("w0", "w1"))
-    return Explored(stages, sum(map(len, waves)))
+    stages = {stage: run_stage(home, stage, STAGES[stage]) for stage in names}
+    waves = (home / layout.episodes("i1", wave) for wave in ("w0", "w1"))
+    return Explored(stages, sum(len(read_episodes(path)) for path in waves if path.exists()))
 
 
 def write_project(home: Path, tasks: int) -> None:
