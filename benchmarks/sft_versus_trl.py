@@ -155,7 +155,7 @@ def rates(taught: Sequence[Example], tokenizer: Any, rounds: int) -> dict[str, f
 def measure(quick: bool) -> Figures:
     """`ratio`: ours over TRL's faster way, examples as a language model gets them."""
     if find_spec("trl") is None:
-        raise CannotRun("TRL is not installed; `pip install leafe[dev]` brings it")
+        raise CannotRun("TRL is not installed; `pip install leafe[bench]` brings it")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     results: dict[str, float] = {}
