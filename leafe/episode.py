@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -102,7 +102,8 @@ class Episode:
 
 def with_content_id(episode: Episode) -> Episode:
     """The same episode, named by its content (20 hex digits of sha256)."""
-    content = asdict(replace(episode, id=""))
+    # As `asdict` has it, which copies every number.
+    content = {**vars(episode), "id": "", "steps": [vars(step) for step in episode.steps]}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return replace(episode, id=hashlib.sha256(text.encode()).hexdigest()[:20])
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -35,6 +37,13 @@ def play(agent: Agent, **how: Any) -> Episode:
 def saying(agent: Agent, text: str) -> Agent:
     player = Player(agent.engine.tokenizer, lambda *_: text)  # type: ignore[attr-defined]
     return replace(agent, engine=player)
+
+
+def test_an_episode_is_named_by_all_that_it_holds(agent: Agent) -> None:
+    episode = play(agent)
+    content = json.dumps(asdict(replace(episode, id="")), sort_keys=True, separators=(",", ":"))
+    assert len(episode.steps) > 1
+    assert episode.id == hashlib.sha256(content.encode()).hexdigest()[:20]
 
 
 def test_an_attempt_records_what_was_sampled_and_what_was_said(agent: Agent, desk: Desk) -> None:

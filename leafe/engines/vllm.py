@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -128,7 +129,7 @@ class VllmEngine:
                     raise EngineError(f"the server refused it: {(await said.text())[:300]}")
                 if said.status != 200:
                     raise Unanswered(f"status {said.status}: {(await said.text())[:300]}")
-                return read_completion(await said.json(), sampling)
+                return read_completion(json.loads(await said.read()), sampling)
         except (aiohttp.ClientConnectorError, FileNotFoundError) as error:
             raise Away(f"{type(error).__name__} {error}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # no JSON is a ValueError
