@@ -18,6 +18,8 @@ BENCHMARKS = (
     "versus_generate",
     "sft_versus_trl",
     "growth",
+    "rollout_efficiency",
+    "versus_verifiers",
 )
 """Each a module of this package."""
 
