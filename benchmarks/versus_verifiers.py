@@ -67,8 +67,10 @@ def measure(quick: bool) -> Figures:
 def figures(rounds: Sequence[tuple[Pass, Pass]]) -> dict[str, Any]:
     """Of rounds of (ours, theirs)."""
     mine, theirs = zip(*rounds, strict=True)
+    ratios = [speed(a) / speed(b) for a, b in rounds]
     return {
-        "ratio": round(median(speed(a) / speed(b) for a, b in rounds), 2),
+        "ratio": round(median(ratios), 2),
+        "ratios": [round(ratio, 2) for ratio in ratios],
         "cpu_ratio": round(
             median(b.cpu_seconds / b.steps * a.steps / a.cpu_seconds for a, b in rounds), 2
         ),
@@ -179,7 +181,7 @@ def python_of_verifiers() -> str:
     """An interpreter that has it, installed if need be; CannotRun where it cannot be had."""
     python, done = VENV / "bin" / "python", VENV / ".installed"
     if not done.exists() or done.stat().st_mtime < PINS.stat().st_mtime:
-        install = ["pip", "install", "--quiet", "--constraint", str(PINS), "verifiers"]
+        install = ["pip", "install", "-qq", "--constraint", str(PINS), "verifiers"]
         try:
             subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
             subprocess.run([str(python), "-m", *install], check=True)
