@@ -1,32 +1,52 @@
-"""Run every benchmark, or those that are named: `python -m benchmarks [NAME ...]`.
+"""Run every benchmark, or those that are named: `python -m benchmarks [NAME ...] [--quick]`.
 
-Figures go to `benchmarks/results.json`; those of benchmarks that did not run stay.
+Figures go to `benchmarks/results.json`; those of benchmarks that did not run stay. With `--quick`
+the sizes are tiny, and nothing is kept.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
+import os
+import time
+from typing import Annotated
 
-from benchmarks import sandbox, sft_versus_trl
+import typer
 
-BENCHMARKS = {"sandbox": sandbox.measure, "sft_versus_trl": sft_versus_trl.measure}
-RESULTS = Path(__file__).with_name("results.json")
+from benchmarks.benchmark import BENCHMARKS, CannotRun, find
+from benchmarks.results import entry, keep, keep_skipped, machine
 
 
-def main(names: list[str]) -> None:
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all by default.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Try whether they run.")] = False,
+) -> None:
     """Measure, show and keep."""
-    unknown = [name for name in names if name not in BENCHMARKS]
-    if unknown:
-        sys.exit(f"Error: {unknown[0]!r} is no benchmark; allowed: {', '.join(BENCHMARKS)}")
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for name in names or ():
+        if name not in BENCHMARKS:
+            allowed = ", ".join(BENCHMARKS)
+            raise typer.BadParameter(f"{name!r} is no benchmark; allowed: {allowed}")
     for name in names or BENCHMARKS:
-        print(f"{name} ...", flush=True)
-        results[name] = BENCHMARKS[name]()
-        print(f"{name}: {results[name]}")
-        RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+        run(name, quick)
+
+
+def run(name: str, quick: bool) -> None:
+    """One of them."""
+    print(f"{name} ...", flush=True)
+    benchmark, where, begun = find(name), machine(), time.monotonic()
+    try:
+        figures = benchmark.measure(quick)
+    except CannotRun as reason:
+        print(f"{name}: skipped: {reason}", flush=True)
+        if not quick:
+            keep_skipped(name, str(reason))
+        return
+    took = round(time.monotonic() - begun)
+    print(f"{name}: {dict(figures)}, in {took} s", flush=True)
+    if not quick:
+        keep(name, entry(benchmark, {**figures, "seconds": took}, where))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    typer.run(main)

@@ -23,6 +23,13 @@ class Tree:
     def _by_id(self) -> Mapping[str, Episode]:
         return {episode.id: episode for episode in self.episodes}
 
+    @cached_property
+    def _by_task(self) -> Mapping[str, tuple[Episode, ...]]:
+        by_task: dict[str, list[Episode]] = {}
+        for episode in self.episodes:
+            by_task.setdefault(episode.task_id, []).append(episode)
+        return {task_id: tuple(episodes) for task_id, episodes in by_task.items()}
+
     def __getitem__(self, episode_id: str) -> Episode:
         """An episode by its id; KeyError where the tree has no such attempt."""
         return self._by_id[episode_id]
@@ -73,11 +80,11 @@ class Tree:
 
     def of_task(self, task_id: str) -> Tree:
         """The part of the tree that is about one task."""
-        return Tree(tuple(e for e in self.episodes if e.task_id == task_id))
+        return Tree(self._by_task.get(task_id, ()))
 
     def tasks(self) -> tuple[str, ...]:
         """Ids of the tasks attempted, in order of first attempt."""
-        return tuple(dict.fromkeys(e.task_id for e in self.episodes))
+        return tuple(self._by_task)
 
 
 def join(parts: Iterable[Iterable[Episode]]) -> Tree:

@@ -8,7 +8,7 @@ for the longest. Each request draws from its own generator. Works on the CPU and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,10 @@ import torch
 from transformers import Cache
 
 from leafe.engine import Completion, EngineError, Finish, PromptTooLong, Sampling
+
+PREFILL = (2**11, 2**16)
+"""Tokens, padding included, that one forward pass over prompts has at most: on a CPU, whose caches
+more would leave, and on a GPU."""
 
 
 @dataclass
@@ -173,6 +177,14 @@ class TransformersEngine:
 
     def _prefill(self, prompts: list[tuple[int, ...]], rows: torch.Tensor) -> torch.Tensor:
         """Logits after each prompt, shape (prompts, vocabulary)."""
+        most = PREFILL[self._lengths.device.type != "cpu"]
+        groups = list(alike([len(prompt) for prompt in prompts], most))
+        parts = [self._read([prompts[n] for n in group], rows[group]) for group in groups]
+        order = torch.tensor([n for group in groups for n in group], device=parts[0].device)
+        return torch.cat(parts)[order.argsort()]
+
+    def _read(self, prompts: list[tuple[int, ...]], rows: torch.Tensor) -> torch.Tensor:
+        """Logits after each of some prompts of like length, in one forward pass."""
         device = self._lengths.device
         longest = max(map(len, prompts))
         ids = torch.tensor([[*p, *[0] * (longest - len(p))] for p in prompts], device=device)
@@ -230,6 +242,21 @@ class TransformersEngine:
             self._lengths[row], self._last[row] = self._lengths[last], self._last[last]
             self._active[row] = self._active[last]
         self._active.pop()
+
+
+def alike(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Numbers of the prompts in groups of like length, each of `most` padded tokens at most.
+
+    >>> list(alike([5, 1, 4, 2], most=8))
+    [[1, 3], [2], [0]]
+    """
+    group: list[int] = []
+    for n in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if group and (len(group) + 1) * lengths[n] > most:
+            yield group
+            group = []
+        group.append(n)
+    yield group
 
 
 def draw(
