@@ -223,7 +223,7 @@ def test_what_is_no_whole_answer_is_asked_for_again_with_the_same_seed(
     assert asked[0] == asked[1] == asked[2]
 
 
-@pytest.mark.parametrize("bad", [500, answer((1, 2), "length"), hang_up], ids=str)
+@pytest.mark.parametrize("bad", [500, answer((1, 2), "length"), hang_up], ids=["500", "cut", "hang up"])
 def test_after_so_many_tries_the_engine_is_lost_and_nothing_is_made_up(
     tmp_path: Path, bad: Any
 ) -> None:
