@@ -14,6 +14,7 @@ FIVE_METHODS = ("test_methods.py", "test_held_out.py", "test_ablations.py")
 """One group, as they share a fixture of the session."""
 LONGEST = (
     *FIVE_METHODS,
+    "test_vllm_real.py",
     "test_flow.py",
     "test_deployment.py",
     "test_compare.py",
@@ -25,6 +26,9 @@ LONGEST = (
     "test_textworld.py",
     "test_scienceworld.py",
     "test_scienceworld_jvms.py",
+    "test_training_processes.py",
+    "test_served_flow.py",
+    "test_keeper.py",
 )
 """Begun first, so that no process is left with one of them in the end."""
 

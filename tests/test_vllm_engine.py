@@ -223,7 +223,10 @@ def test_what_is_no_whole_answer_is_asked_for_again_with_the_same_seed(
     assert asked[0] == asked[1] == asked[2]
 
 
-@pytest.mark.parametrize("bad", [500, answer((1, 2), "length"), hang_up], ids=str)
+NO_ANSWERS = {"500": 500, "cut off": answer((1, 2), "length"), "hung up": hang_up}
+
+
+@pytest.mark.parametrize("bad", NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
 def test_after_so_many_tries_the_engine_is_lost_and_nothing_is_made_up(
     tmp_path: Path, bad: Any
 ) -> None:

@@ -1,6 +1,6 @@
 """The engine `vllm` on real vLLM, with a tiny model: one server for all of these tests.
 
-They run in the order in which they stand: the last of them kills the server.
+They run in the order in which they stand: the last but one kills it, the last has one for adapters.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from staging import (
     set_up,
     start,
 )
+from test_lora import LORA, make_adapter
 
 from leafe.engine import Completion, Engine, Sampling
 from leafe.engines.transformers import TransformersEngine
@@ -215,9 +216,6 @@ def test_new_weights_take_the_place_of_the_old_and_so_do_their_keys_and_values(
     assert place.starts() == 1
 
 
-# Adapters on a server (`Weights.adapter`) are to be tried here.
-
-
 def outcomes(place: Place, name: str) -> list[str]:
     table = pq.read_table(place.folder / f"data/leafe/{name}")
     return [str(outcome) for outcome in table["outcome"].to_pylist()]
@@ -257,3 +255,16 @@ def test_nothing_is_left_when_the_keeper_is_killed(place: Place) -> None:
     keeper.kill()
     time.sleep(0.1)
     wait_for(lambda: not place.processes(), seconds=30)
+
+
+def test_an_adapter_and_its_base_are_served_by_one_server(place: Place) -> None:
+    change_params(place.folder, sft={"lora": LORA.model_dump()})
+    make_adapter(place.policy("i0"), place.policy("i2"))
+    before = place.starts()
+    asked = [(prompt, Sampling(0.0, 12, 0, NEVER)) for prompt in prompts()]
+    base, adapted, again = (place.draw(asked, name) for name in ("i0", "i2", "i0"))
+    here = place.draw_here(asked, "i2")
+    assert ids(base) == ids(again) != ids(adapted) == ids(here)
+    for ours, theirs in zip(here, adapted, strict=True):
+        assert theirs.logprobs == pytest.approx(ours.logprobs, abs=1e-3)
+    assert place.starts() == before + 1
