@@ -28,6 +28,16 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries."""
 IDLE_SECONDS = 2.0
 """For which a connection is kept: vLLM closes it after five, at worst as it is used again."""
+PLAIN = {
+    "top_p": 1.0,
+    "top_k": 0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
+"""Nothing but the temperature changes the model's distribution: said with each request, as a server
+that others started has the model's folder recommend what is not said (Qwen2.5's: top_k 20)."""
 REFUSED = (400, 413, 422)
 """What is said to one request and not to others."""
 
@@ -156,6 +166,7 @@ class VllmEngine:
             "prompt": list(prompt),
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
+            **PLAIN,
             "seed": sampling.seed,
             "stop_token_ids": list(sampling.stop_ids),
             "ignore_eos": True,  # drawing ends with our stop tokens, and no others
