@@ -5,7 +5,7 @@ Only these are written; every other byte of the file, comments included, stays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,16 @@ def update_plan(path: Path) -> bool:
     old = read_yaml(path)
     if {name: old.get(name) for name in wanted} == wanted:
         return False
+    write_sections(path, wanted)
+    return True
+
+
+def write_sections(path: Path, wanted: Mapping[str, Any]) -> None:
+    """Put sections into a parameter file; the others keep every byte.
+
+    Atomic. Raises BadInput where a section shares lines with others.
+    """
+    old = read_yaml(path)
     path = path.resolve()  # a link stays a link
     text = path.read_bytes().decode("utf-8")
     try:
@@ -48,10 +58,9 @@ def update_plan(path: Path) -> bool:
         )
     with atomic(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
-    return True
 
 
-def with_section(text: str, name: str, entries: Mapping[str, Any]) -> str:
+def with_section(text: str, name: str, entries: Mapping[str, Any] | Sequence[Any]) -> str:
     r"""The text of a parameter file with this section in place of its own, or at its end.
 
     >>> print(with_section("plan: {}  # old\n\n# last\nb: 1\n", "plan", {"a": {"x": 1}}), end="")
@@ -62,8 +71,9 @@ def with_section(text: str, name: str, entries: Mapping[str, Any]) -> str:
     b: 1
     """
     newline = "\r\n" if "\r\n" in text else "\n"
-    nested = any(isinstance(entry, Mapping) for entry in entries.values())
-    style = None if nested else False  # one line an entry
+    values = entries.values() if isinstance(entries, Mapping) else [{}]
+    nested = any(isinstance(entry, Mapping) for entry in values)
+    style = None if nested else False  # one line an entry, or for a list
     section = yaml.safe_dump(
         {name: entries}, default_flow_style=style, sort_keys=False, width=10**6
     ).replace("\n", newline)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from leafe.errors import BadInput, show_value
 from leafe.params import PARAMS_FILE, check_params
-from leafe.plan import update_plan, with_section
-from leafe.store import atomic
+from leafe.plan import write_sections
 from leafe.workspace import with_settings
 from leafe.yaml_file import read_yaml
 
@@ -29,12 +28,8 @@ def apply(recipe: Path, path: Path = PARAMS_FILE) -> list[str]:
         raise BadInput(f"{recipe} is {show_value(settings)}; it must be a mapping of parameters")
     old = read_yaml(path)
     new = with_settings(old, settings)
-    check_params(new, path, check_plan=False)
-    changed = [name for name in new if name not in MADE and new[name] != old.get(name)]
-    text = path.read_text("utf-8")
-    for name in changed:
-        text = with_section(text, name, new[name])
-    with atomic(path.resolve()) as temporary:
-        temporary.write_text(text, "utf-8")
-    update_plan(path)
-    return changed
+    params = check_params(new, path, check_plan=False)
+    wanted = {**new, **params.section(*MADE)}
+    changed = {name: said for name, said in wanted.items() if said != old.get(name)}
+    write_sections(path, changed)
+    return [name for name in changed if name not in MADE]

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from leafe.errors import BadInput, did_you_mean
+from leafe.errors import BadInput, did_you_mean, show_value
 from leafe.params import PARAMS_FILE
 from leafe.plan import update_plan
 from leafe.store import atomic
@@ -74,10 +74,12 @@ def with_settings(params: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     changed: dict[str, Any] = deepcopy(params)
     for key, value in settings.items():
-        *way, last = key.split(".")
+        *way, last = str(key).split(".")
         at = changed
         for part in way:
             at = at.setdefault(part, {}) if way[0] == "overrides" else at.get(part, {})
+            if not isinstance(at, dict):
+                raise BadInput(f"{PARAMS_FILE} has no key {key}, as {part} is {show_value(at)}")
         # The environment has defaults of its own, and overrides name what they change.
         if last not in at and way[:1] not in (["env"], ["overrides"]):
             raise BadInput(f"{PARAMS_FILE} has no key {key}; {did_you_mean(last, map(str, at))}")
