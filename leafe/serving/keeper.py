@@ -97,8 +97,10 @@ class Keeper:
             line = await reader.readline()
             if line.strip():
                 meeting = self._begin(self._meet(line, writer))
-                await reader.read()  # returns when the other side is gone
-                meeting.cancel()
+                try:
+                    await reader.read()  # ends when the other side is gone, or fails then
+                finally:
+                    meeting.cancel()
         except (ConnectionError, ValueError):
             pass
         finally:
@@ -117,7 +119,10 @@ class Keeper:
             demand = Demand.model_validate_json(line)
             async with self._changing:
                 if self._users and self._has != demand:
-                    raise ServerFailed("another stage uses the servers here with another policy")
+                    raise ServerFailed(
+                        "another stage uses the servers here with another policy, or other"
+                        " parameters of engine, model.context or sft.lora"
+                    )
                 self._users.append(writer)
                 self._replaced = 0
                 await self._become(demand)
@@ -183,9 +188,9 @@ class Keeper:
             else:
                 return
         why = f"vLLM died or hung more than {REPLACED} times; its log is {server.log}"
-        for user in self._users:
+        users, self._users = self._users, []
+        for user in users:
             await _say(user, Answer(error=why))
-        self._users.clear()
         await self._stop()
 
     async def _stop(self) -> None:

@@ -68,11 +68,12 @@ def gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
-    return [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    # CUDA counts those that are there; in a container, their files may have other numbers.
+    return [str(n) for n, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 def environment(setup: Setup, replica: int) -> dict[str, str]:
-    """The server's environment: of ours no more than it needs, nothing to fetch, its GPUs."""
+    """The server's environment: ours without our packages, nothing to fetch, its GPUs."""
     own = {
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
         "VLLM_SERVER_DEV_MODE": "1",  # new weights without a new start
@@ -192,6 +193,7 @@ class Server:
             os.killpg(group, signal.SIGKILL)  # where something killed the guard
         self._process.wait()
         await _until(lambda: not is_group(group))  # until then they hold memory
+        self._process = None  # its number may soon be another's
         server_socket(self._replica).unlink(missing_ok=True)
 
 
