@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shutil
 
 from rich.console import Console
 from rich.table import Table
@@ -77,17 +77,18 @@ def show() -> None:
     make_room(console, table)
     console.print(table)
     print(
-        f"At most: {size.train_tasks} training and {size.test_tasks} held-out tasks, every episode"
-        f" of {size.steps} steps, every answer of all its tokens, every prompt of"
-        f" {params.model.context} tokens (a cache spares most of them). DVC's cache keeps a second"
-        " copy of what is on disk, unless it links; training needs room for checkpoints beside."
+        f"In sum, at most: {size.train_tasks} training and {size.test_tasks} held-out tasks, every"
+        f" episode of {size.steps} steps, every answer of all its tokens, every prompt of"
+        f" {params.model.context} tokens (a cache spares most of them). A wave may take more of the"
+        " budget than an equal share, others then less. DVC's cache keeps a second copy of what is"
+        " on disk, unless it links; training needs room for checkpoints beside."
     )
     if size.weights is None:
         print(f"model.path: {params.model.path} has no weights yet; their disk is not counted")
     else:
         print(f"Model: {short(size.weights)} weights; sft trains {short(size.trained or 0)}.")
     if params.engine.name == "vllm" and params.engine.start:
-        there = Path(params.engine.python).exists()
+        there = shutil.which(params.engine.python)
         print(f"engine.python: {params.engine.python}{'' if there else ' is not there: make vllm'}")
 
 

@@ -1,18 +1,18 @@
 """What a run may cost before it is run: requests, tokens and bytes of every kind of stage.
 
-Upper bounds: every episode takes all its steps, every answer all its tokens, every prompt fills the
-context. A prompt's tokens are read, not drawn; a cache of prefixes spares most of them.
+The sum is an upper bound: every episode takes all its steps, every answer all its tokens, every
+prompt fills the context. Waves share a budget, here in equal parts. A prompt's tokens are read, not
+drawn; a cache of prefixes spares most of them.
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 
+from leafe.errors import BadInput
 from leafe.params import Params
 
 STEP_BYTES = 100
@@ -21,8 +21,6 @@ TOKEN_BYTES = 12
 """Of a drawn token there: its id, and its log-probability."""
 WEIGHT_BYTES = 4
 """Weights are kept as float32."""
-LONGEST_HEADER = 100_000_000
-"""Bytes of a safetensors file that say what is in it."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,8 @@ def rollout(params: Params, size: Size) -> Cost:
 def reflect(params: Params, size: Size) -> Cost:
     """A wave's reflections: one for each attempt of the wave before, and one each K steps."""
     looks = 1 + (size.steps // params.reflect.every if params.reflect.every else 0)
-    attempts = max(params.rollout.samples, params.rollout.max_attempts // max(1, len(params.waves)))
+    share = ceil(params.rollout.max_attempts / max(1, len(params.waves)))
+    attempts = max(params.rollout.samples, share)
     return acting(params, 0, size.train_tasks * attempts * looks)
 
 
@@ -118,9 +117,10 @@ def sft(params: Params, size: Size) -> Cost:
 
 
 def grpo(params: Params, size: Size) -> Cost:
-    """Rounds until the budget is spent; all weights are trained."""
+    """Rounds until the budget is spent, read again in each epoch; all weights are trained."""
     spent = acting(params, size.train_tasks * params.rollout.max_steps)
-    return spent + Cost(disk=(size.weights or 0) * WEIGHT_BYTES)
+    learned = spent.read * params.grpo.epochs
+    return spent + Cost(read=learned, disk=(size.weights or 0) * WEIGHT_BYTES)
 
 
 def evaluate(params: Params, size: Size) -> Cost:
@@ -166,16 +166,20 @@ def weights_of(params: Params) -> dict[str, tuple[int, ...]] | None:
     files = sorted(Path(model.path).glob("*.safetensors"))
     found: dict[str, tuple[int, ...]] = {}
     for path in files:
-        found |= _header(path)
+        found |= _shapes(path)
     return found or None
 
 
-def _header(path: Path) -> dict[str, tuple[int, ...]]:
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """What a safetensors file says that it holds."""
-    with path.open("rb") as file:
-        length = min(struct.unpack("<Q", file.read(8))[0], LONGEST_HEADER)
-        header = json.loads(file.read(length))
-    return {k: tuple(v["shape"]) for k, v in header.items() if k != "__metadata__"}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"{path} is not a safetensors file: {error}") from error
 
 
 def numbers(shapes: Mapping[str, tuple[int, ...]]) -> int:

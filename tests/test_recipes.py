@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -83,6 +84,8 @@ def test_a_recipe_leaves_what_it_does_not_name(params_file: Path, tmp_path: Path
         ("sft.bach: 8", "sft.bach"),
         ("sft.batch: 0", "sft.batch is 0"),
         ("[1]", "mapping of parameters"),
+        ("1: 2", "no key 1"),
+        ("run.seed.x: 5", r"no key run\.seed\.x, as seed is 0"),
         ("sft: {", "not YAML"),
     ],
 )
@@ -94,6 +97,34 @@ def test_a_wrong_recipe_is_told_in_a_sentence_and_changes_nothing(
     with pytest.raises(BadInput, match=said):
         apply(tmp_path / "own.yaml")
     assert params_file.read_bytes() == before
+
+
+def test_a_recipe_may_name_methods_and_line_ends_stay(params_file: Path, tmp_path: Path) -> None:
+    params_file.write_bytes(params_file.read_bytes().replace(b"\n", b"\r\n"))
+    (tmp_path / "own.yaml").write_text("methods: [leafe, grpo]\n")
+    assert apply(tmp_path / "own.yaml") == ["methods"]
+    assert load_params().methods == ["leafe", "grpo"]
+    after = params_file.read_bytes()
+    assert after.count(b"\n") == after.count(b"\r\n") > 0
+
+
+def test_a_recipe_changes_nothing_where_sections_share_lines(
+    params_file: Path, tmp_path: Path
+) -> None:
+    params_file.write_text(json.dumps(yaml.safe_load(params_file.read_text())))
+    before = params_file.read_bytes()
+    (tmp_path / "own.yaml").write_text("sft.batch: 8\n")
+    with pytest.raises(BadInput, match="sft cannot be replaced alone"):
+        apply(tmp_path / "own.yaml")
+    assert params_file.read_bytes() == before
+
+
+def test_weights_that_are_none_are_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"\x00" * 4)
+    given = params()
+    model = given.model.model_copy(update={"path": str(tmp_path)})
+    with pytest.raises(BadInput, match=r"model\.safetensors is not a safetensors file"):
+        weights_of(given.model_copy(update={"model": model}))
 
 
 def params() -> Params:
