@@ -31,10 +31,11 @@ def make_agent(params: Params, policy: Path, iteration: str, engine: Engine | No
     environment = make_environment(params.env)
     check_policy(policy)
     tokenizer = load_tokenizer(policy)
+    chat = make_chat(params, tokenizer, environment)  # before an engine, which may take minutes
     return Agent(
         environment=environment,
         engine=engine or make_engine(params, policy, tokenizer),
-        chat=make_chat(params, tokenizer, environment),
+        chat=chat,
         policy=policy_version(policy),
         temperature=params.sampling.temperature,
         action_tokens=params.sampling.action_tokens,
