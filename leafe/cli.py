@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 
 from leafe.command import guarded
-from leafe.errors import BadInput, did_you_mean, plain, show_value
+from leafe.command_groups import env_app, policy_app
+from leafe.errors import BadInput, did_you_mean, show_value
 from leafe.layout import LEAFE
 from leafe.params import PARAMS_FILE
 from leafe.task import Split
@@ -191,68 +192,8 @@ def play(
     play_task(environment, chosen, input, print)
 
 
-env_app = typer.Typer(no_args_is_help=True, help="Look at the environments.")
 app.add_typer(env_app, name="env")
-
-
-@env_app.command()
-@guarded
-def check(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Which; all that are installed, if none.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    tasks: Annotated[int, typer.Option(help="Tasks to solve by known solutions.", min=1)] = 20,
-    walks: Annotated[int, typer.Option(help="Random walks to replay.", min=1)] = 50,
-) -> None:
-    """Play environments: known solutions, exact replay, junk; say what each costs.
-
-    The exit code is 0 only where every one passes.
-
-    Example: [bold]leafe env check sokoban[/]
-    """
-    from leafe import fidelity, fidelity_table
-    from leafe.results import make_room
-
-    sys.path.insert(0, os.getcwd())  # for an environment of one's own, as for play
-    wanted = fidelity_table.sections(names or [])
-    environments, missing = fidelity_table.installed(wanted, names or [])
-    for sentence in missing:
-        print(sentence, file=sys.stderr)
-    checked = [fidelity.check(world, tasks=tasks, walks=walks) for world in environments]
-    if as_json:
-        print(fidelity_table.as_json(checked))
-    else:
-        console, table = Console(), fidelity_table.as_table(checked)
-        make_room(console, table)
-        console.print(table)
-        for one in checked:
-            for fault in one.faults:
-                print(plain(f"{one.name}: {fault}"), file=sys.stderr)
-    if not all(one.passed for one in checked):
-        raise typer.Exit(1)
-
-
-policy_app = typer.Typer(no_args_is_help=True, help="Take policies out of the project.")
 app.add_typer(policy_app, name="policy")
-
-
-@policy_app.command()
-@guarded
-def merge(
-    folder: Annotated[Path, typer.Argument(help="A policy, e.g. policies/leafe/i1.")],
-    out: Annotated[Path, typer.Argument(help="The folder to write; it must not exist.")],
-) -> None:
-    """Write a policy as a plain checkpoint: an adapter merged into its base, safetensors.
-
-    Whatever reads a transformers checkpoint reads it.
-
-    Example: [bold]leafe policy merge policies/leafe/i3 exported[/]
-    """
-    from leafe.training.checkpoint import merge_policy
-
-    merge_policy(folder, out)
-    print(f"{folder} as a plain checkpoint: {out}")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ def with_settings(params: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     >>> with_settings({"run": {"seed": 0, "threads": 0}}, {"run.seed": 5})
     {'run': {'seed': 5, 'threads': 0}}
     """
+    if not isinstance(params, dict):
+        raise BadInput(f"{PARAMS_FILE} is {show_value(params)}; it must be a mapping of sections")
     changed: dict[str, Any] = deepcopy(params)
     for key, value in settings.items():
         *way, last = str(key).split(".")

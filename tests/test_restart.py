@@ -177,7 +177,8 @@ def test_killed_training_resumes_from_a_whole_checkpoint_to_the_same_policy(fres
 def test_a_kill_while_the_policy_is_saved_leaves_nothing_half(fresh: Path) -> None:
     write_examples(fresh / "data/leafe/i1/examples.parquet", examples(fresh))
     policies = fresh / "policies/leafe"
-    assert kill_when(start(fresh, SFT), lambda: any(policies.glob(".i1.*.part/policy/*")))
+    while not kill_when(start(fresh, SFT), lambda: any(policies.glob(".i1.*.part/policy/*"))):
+        shutil.rmtree(policies / "i1")  # a busy machine looked away for those milliseconds
     assert not (policies / "i1").exists()
     assert done_before(complete(fresh, SFT)) == 40
     assert sorted(path.name for path in policies.iterdir()) == ["i0", "i1", "i1.record.json"]

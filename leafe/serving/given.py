@@ -41,7 +41,7 @@ def _name_at(url: str, weights: Weights, same: str | None, length: int, timeout:
             f"engine.urls: {url} serves {served or 'nothing'}; start it with --model"
             f" {same or weights.base}, or let engine.start be true"
         )
-    room = own[0].get("max_model_len") or 0
+    room = own[0]["max_model_len"]
     if room < length:
         raise BadInput(f"engine.urls: {url} has a context of {room}, less than model.context")
     if weights.adapter is None:
@@ -55,7 +55,12 @@ def _name_at(url: str, weights: Weights, same: str | None, length: int, timeout:
 def _models(url: str, timeout: float) -> list[dict[str, Any]]:
     said = _ask(f"{url.rstrip('/')}/v1/models", None, timeout)
     try:
-        return [dict(model) for model in json.loads(said)["data"]]
+        models = [dict(model) for model in json.loads(said)["data"]]
+        # An adapter has no length of its own.
+        return [
+            {**m, "id": str(m["id"]), "max_model_len": int(m.get("max_model_len") or 0)}
+            for m in models
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"engine.urls: {url} is no server of vLLM's; it says {said[:100]!r}"

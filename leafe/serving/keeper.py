@@ -21,6 +21,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from leafe.command import guarded
 from leafe.lock import hold
 from leafe.serving.demand import FOLDER, KEEPER, Answer, Demand
 from leafe.serving.server import Server, ServerFailed
@@ -206,10 +207,10 @@ async def _say(writer: asyncio.StreamWriter, answer: Answer) -> None:
 
 
 def main() -> None:
-    """Keep servers here; BadInput where another process does."""
+    """Keep servers here; where another process does, say so."""
     with hold(FOLDER / "keeper.lock", "the keeper of the servers"):
         asyncio.run(Keeper().run())
 
 
 if __name__ == "__main__":
-    main()
+    guarded(main)()

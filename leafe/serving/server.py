@@ -149,6 +149,8 @@ class Server:
     async def give(self, old: Weights, new: Weights) -> None:
         """Put other weights in the place of the old ones; raises ServerFailed."""
         if new.base_version != old.base_version:
+            if self._setup.rank is not None:
+                raise ServerFailed("layers that are made for adapters may keep old weights")
             folder = {"folder": str(Path(new.base).resolve())}
             await self._post("/collective_rpc", {"method": "give_weights", "kwargs": folder})
             # Keys and values of the old weights must not serve the new ones. What still runs is
