@@ -12,7 +12,7 @@ from flows.graph import Node, read_stages
 from flows.pipeline import check_input
 from flows.stopping import run_program
 from leafe.envs import make_environment
-from leafe.estimate import Cost, Size, cost, numbers, trained, weights_of
+from leafe.estimate import Cost, Size, cost, numbers, shapes_of, trained
 from leafe.params import Params, load_params
 from leafe.results import make_room
 
@@ -33,7 +33,7 @@ def short(number: float) -> str:
 
 def size_of(params: Params) -> Size:
     """How large it is; BadInput where the environment cannot start here."""
-    environment, shapes = make_environment(params.env), weights_of(params)
+    environment, shapes = make_environment(params.env), shapes_of(params)
     return Size(
         train_tasks=len(environment.tasks("train")),
         test_tasks=len(environment.tasks("test")),

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leafe.engine import EngineError, PromptTooLong, Sampling
+from leafe.engine import EngineError, PromptTooLong
 from leafe.episode import Episode, Outcome
 from leafe.reflection import Parse, Reflection, Verdict, checkpoints, read_verdict, verdict_pattern
 from leafe.rollout import Agent, Budget, Origin, attempt
-from leafe.seeds import seed_from
 from leafe.task import Task
 from leafe.tree import Tree
 
@@ -42,15 +41,9 @@ async def reflect(agent: Agent, tree: Tree, episode: Episode, every: int) -> lis
 
 async def _look_back(agent: Agent, episode: Episode, at: int, prompt: list[int]) -> Reflection:
     """One reflection; where none could be drawn, that is its verdict."""
-    seed = seed_from(agent.seed, agent.iteration, episode.id, at, "reflection")
-    sampling = Sampling(
-        agent.temperature,
-        agent.reflection_tokens,
-        seed,
-        stop_ids=agent.chat.stop_ids,
-        affinity=episode.task_id,
-        pattern=verdict_pattern(at),
-    )
+    place = (episode.id, at, "reflection")
+    tokens, pattern = agent.reflection_tokens, verdict_pattern(at)
+    sampling = agent.sampling(tokens, episode.task_id, *place, pattern=pattern)
     text: str | None = None
     token_ids: tuple[int, ...] = ()
     try:

@@ -152,7 +152,7 @@ def cost(params: Params, size: Size, stage: str) -> Cost:
     return KINDS[kind](own, size) if kind in KINDS else Cost()
 
 
-def weights_of(params: Params) -> dict[str, tuple[int, ...]] | None:
+def shapes_of(params: Params) -> dict[str, tuple[int, ...]] | None:
     """Name -> shape of the model's weights; None where `model.path` is not there."""
     model = params.model
     if model.path is None:

@@ -48,6 +48,19 @@ class Agent:
     def __post_init__(self) -> None:
         object.__setattr__(self, "place", places(self.environment))
 
+    def sampling(
+        self, tokens: int, task_id: str, *place: str | int, pattern: str | None = None
+    ) -> Sampling:
+        """How an answer is drawn; its seed follows from its place within the iteration."""
+        return Sampling(
+            self.temperature,
+            tokens,
+            seed_from(self.seed, self.iteration, *place),
+            stop_ids=self.chat.stop_ids,
+            affinity=task_id,
+            pattern=pattern,
+        )
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -129,16 +142,8 @@ async def _play(
     allowed = len(play.steps) + max_steps
     last = min(allowed, agent.environment.max_steps)
     while len(play.steps) < last:
-        seed = seed_from(
-            agent.seed, agent.iteration, task.id, wave, sample, len(play.steps), "action"
-        )
-        sampling = Sampling(
-            agent.temperature,
-            agent.action_tokens,
-            seed,
-            stop_ids=agent.chat.stop_ids,
-            affinity=task.id,
-        )
+        place = (task.id, wave, sample, len(play.steps), "action")
+        sampling = agent.sampling(agent.action_tokens, task.id, *place)
         prompt, _ = agent.chat.history(play.first_observation, play.steps, origin.notes)
         try:
             drawn = await agent.engine.generate(prompt, sampling)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import string
-import subprocess
-import sys
 from typing import Any
 
 import gymnasium
 import pytest
-from conftest import ROOT
 from gymnasium.spaces import Text
 
 from leafe.envs.gymnasium import Gymnasium, GymnasiumOptions
@@ -101,20 +98,6 @@ def test_what_cannot_be_played_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(BadInput, match=words):
         countdown(**options)
-
-
-def test_without_the_package_it_says_what_to_install() -> None:
-    program = (
-        "import sys; sys.modules['gymnasium'] = None\n"
-        "from leafe.envs import make_environment\n"
-        "from leafe.errors import BadInput\n"
-        "try: make_environment({'name': 'gymnasium'})\n"
-        "except BadInput as error: print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.rstrip().endswith("; install leafe[gymnasium]")
 
 
 def test_taxi_tells_why_nothing_happened_and_is_solved_by_its_known_way() -> None:

@@ -17,7 +17,7 @@ from conftest import ROOT
 from flows.dry_run import short, size_of
 from leafe.envs import make_environment
 from leafe.errors import BadInput
-from leafe.estimate import Cost, Size, cost, numbers, trained, weights_of
+from leafe.estimate import Cost, Size, cost, numbers, shapes_of, trained
 from leafe.params import Params, load_params
 from leafe.recipe import apply
 from leafe.training_sections import Sft
@@ -124,7 +124,7 @@ def test_weights_that_are_none_are_told_in_a_sentence(tmp_path: Path) -> None:
     given = params()
     model = given.model.model_copy(update={"path": str(tmp_path)})
     with pytest.raises(BadInput, match=r"model\.safetensors is not a safetensors file"):
-        weights_of(given.model_copy(update={"model": model}))
+        shapes_of(given.model_copy(update={"model": model}))
 
 
 def params() -> Params:
@@ -147,7 +147,7 @@ def test_the_small_model_has_as_many_weights_as_estimated() -> None:
     tokenizer = train_tokenizer(["a b c"] * 10, given.model.vocabulary)
     tokenizer.add_tokens([f"t{n}" for n in range(given.model.vocabulary - len(tokenizer))])
     model = new_model(tokenizer, hidden=96, layers=3, heads=3, context=64, seed=0)
-    shapes = weights_of(given)
+    shapes = shapes_of(given)
     assert shapes is not None
     assert numbers(shapes) == model.num_parameters()
 

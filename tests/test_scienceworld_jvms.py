@@ -205,17 +205,3 @@ def test_without_a_java_that_can_run_it_it_says_what_to_install(tmp_path: Path) 
     refused = said_by(tmp_path, JAVA_TOOL_OPTIONS="-XX:+UseG1GC")
     assert "says: Error occurred during initialization of VM" in refused
     assert "multiple" in refused.lower() or "conflicting" in refused.lower()
-
-
-def test_without_the_package_it_says_what_to_install() -> None:
-    program = (
-        "import sys; sys.modules['scienceworld'] = None\n"
-        "from leafe.envs import make_environment\n"
-        "from leafe.errors import BadInput\n"
-        "try: make_environment({'name': 'scienceworld'})\n"
-        "except BadInput as error: print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.rstrip().endswith("; install leafe[scienceworld]")

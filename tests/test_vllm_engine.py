@@ -95,6 +95,16 @@ class Word:
         self.closed = True
 
 
+SETTINGS: dict[str, Any] = {
+    "max_length": 100,
+    "rows": 8,
+    "timeout": 5.0,
+    "tries": 3,
+    "structured": True,
+    "kept": None,
+}
+
+
 def talk(
     folder: Path,
     servers: Sequence[Server],
@@ -103,17 +113,9 @@ def talk(
 ) -> Any:
     """Have an engine work with servers."""
     sockets = [str(folder / f"{n}.sock") for n in range(len(servers))]
-    settings: dict[str, Any] = {
-        "max_length": 100,
-        "rows": 8,
-        "timeout": 5.0,
-        "tries": 3,
-        "structured": True,
-        "kept": None,
-    }
 
     async def run() -> Any:
-        engine = VllmEngine(sockets, "policy", **settings | options)
+        engine = VllmEngine(sockets, "policy", **SETTINGS | options)
         async with AsyncExitStack() as stack:
             for server, path in zip(servers, sockets, strict=True):
                 await server.listen(stack, Path(path))
@@ -307,14 +309,7 @@ def test_a_server_that_is_started_anew_is_waited_for_longer_than_any_tries(tmp_p
     async def run() -> tuple[Completion, Word]:
         word = Word()
         engine = VllmEngine(
-            [str(tmp_path / "late.sock")],
-            "policy",
-            max_length=100,
-            rows=1,
-            timeout=5.0,
-            tries=2,
-            structured=True,
-            kept=word,
+            [str(tmp_path / "late.sock")], "policy", **SETTINGS | {"tries": 2, "kept": word}
         )
         waiting = asyncio.create_task(engine.generate([4], SAMPLING))
         await asyncio.sleep(0.3)  # pauses of a hundredth: many more than two tries
@@ -331,16 +326,7 @@ def test_a_server_that_is_started_anew_is_waited_for_longer_than_any_tries(tmp_p
 
 def test_a_server_that_nobody_keeps_is_lost_when_nobody_listens(tmp_path: Path) -> None:
     async def run(replica: str) -> None:
-        engine = VllmEngine(
-            [replica],
-            "policy",
-            max_length=100,
-            rows=1,
-            timeout=5.0,
-            tries=2,
-            structured=True,
-            kept=None,
-        )
+        engine = VllmEngine([replica], "policy", **SETTINGS | {"tries": 2, "kept": None})
         try:
             await engine.generate([4], SAMPLING)
         finally:

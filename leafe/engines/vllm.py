@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import aiohttp
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from leafe.engine import (
     Completion,
@@ -108,20 +109,31 @@ class VllmEngine:
 
     async def _insist(self, replica: int, prompt: Sequence[int], sampling: Sampling) -> Completion:
         """Ask until there is an answer, with growing pauses."""
-        failures = 0
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(Unanswered),
+            stop=stop_after_attempt(self._tries),
+            wait=wait_exponential(SHORTEST_PAUSE, max=LONGEST_PAUSE),
+            reraise=True,
+        )
+        try:
+            return await retrying(self._ask_when_there, replica, prompt, sampling)
+        except Unanswered as failed:
+            raise EngineLost(
+                f"engine: {self._replicas[replica]} gave no answer in {self._tries} tries"
+                f" ({failed}); put that right, and the same command goes on from here"
+            ) from failed
+
+    async def _ask_when_there(
+        self, replica: int, prompt: Sequence[int], sampling: Sampling
+    ) -> Completion:
+        """Ask once, waiting for a server that its keeper starts anew: the keeper bounds that."""
         while True:
             try:
                 return await self._ask(replica, prompt, sampling)
-            except Unanswered as failed:
-                # One that is started anew takes its time, and its keeper sees to an end of that.
-                if self._kept is None or not isinstance(failed, Away):
-                    failures += 1
-                if failures == self._tries:
-                    raise EngineLost(
-                        f"engine: {self._replicas[replica]} gave no answer in {failures} tries"
-                        f" ({failed}); put that right, and the same command goes on from here"
-                    ) from failed
-            await asyncio.sleep(min(SHORTEST_PAUSE * 2 ** max(failures - 1, 0), LONGEST_PAUSE))
+            except Away:
+                if self._kept is None:
+                    raise
+            await asyncio.sleep(SHORTEST_PAUSE)
 
     def _replica(self, sampling: Sampling) -> int:
         """Always the same for one key."""
