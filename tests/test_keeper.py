@@ -21,6 +21,7 @@ from stand_in_vllm import tokens_of
 
 from leafe.engine import EngineLost
 from leafe.errors import BadInput
+from leafe.orphans import adopt_orphans
 from leafe.serving import lease
 from leafe.serving.demand import FOLDER, server_log
 
@@ -28,6 +29,7 @@ from leafe.serving.demand import FOLDER, server_log
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Where the test is; nothing may be left of it."""
+    adopt_orphans()  # and reap none: as the first process of many a container
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(lease, "start_keeper", quick_keeper)
     place = Place(tmp_path)

@@ -106,7 +106,17 @@ def test_the_walk_sees_an_import_that_points_up(tmp_path: Path) -> None:
 
 # What gives results no shape that their data and parameters would not show.
 AROUND = {"errors", "params", "chain", "layout", "text", "yaml_file", "commit", "command"}
-AROUND |= {"journal", "lock", "progress", "tracking", "store", "task", "episode", "example"}
+AROUND |= {
+    "journal",
+    "lock",
+    "orphans",
+    "progress",
+    "tracking",
+    "store",
+    "task",
+    "episode",
+    "example",
+}
 AROUND |= {"sections", "training_sections", "planning"}
 AROUND |= PORTS
 

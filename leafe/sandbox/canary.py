@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
 from functools import cache
 
 from leafe.errors import BadInput
+from leafe.orphans import adopt_orphans
 from leafe.sandbox import Limits, Verdict, run
 
 CANARY = """
@@ -28,12 +28,6 @@ print(*[name for name, done in tried.items() if done])
 """
 
 
-def _reap_orphans() -> None:
-    """Let what a box leaves behind, which is dead, become this process's to reap."""
-    pr_set_child_subreaper = 36
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
-
-
 @cache
 def check_sandbox() -> None:
     """Once a process: BadInput where programs cannot be run safely here, saying why."""
@@ -44,7 +38,7 @@ def check_sandbox() -> None:
             f"programs that a model writes run in a sandbox only, and {missing[0]} is missing;"
             " `make system` installs it, or install the packages bubblewrap and util-linux"
         )
-    _reap_orphans()
+    adopt_orphans()  # a box leaves its first process behind, dead
     ran = run(CANARY, "", Limits(seconds=5))
     if ran.verdict is not Verdict.OK:
         raise BadInput(

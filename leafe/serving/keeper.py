@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from leafe.command import guarded
 from leafe.lock import hold
+from leafe.orphans import adopt_orphans
 from leafe.serving.demand import FOLDER, KEEPER, Answer, Demand
 from leafe.serving.server import Server, ServerFailed
 
@@ -208,6 +209,7 @@ async def _say(writer: asyncio.StreamWriter, answer: Answer) -> None:
 
 def main() -> None:
     """Keep servers here; where another process does, say so."""
+    adopt_orphans()
     with hold(FOLDER / "keeper.lock", "the keeper of the servers"):
         asyncio.run(Keeper().run())
 

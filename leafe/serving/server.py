@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from leafe.orphans import group_is_gone
 from leafe.serving.demand import NAME, Setup, Weights, server_log, server_socket
 
 END_SECONDS = 8.0
@@ -194,7 +195,7 @@ class Server:
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)  # where something killed the guard
         self._process.wait()
-        await _until(lambda: not is_group(group))  # until then they hold memory
+        await _until(lambda: group_is_gone(group))  # until then they hold memory
         self._process = None  # its number may soon be another's
         server_socket(self._replica).unlink(missing_ok=True)
 
@@ -204,12 +205,3 @@ async def _until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + END_SECONDS
     while not happened() and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
-
-
-def is_group(group: int) -> bool:
-    """Whether any process is in a process group."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
