@@ -156,3 +156,21 @@ def test_more_servers_than_gpus_are_refused(
         with_replicas(5)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with_replicas(5)
+
+
+@pytest.mark.parametrize(
+    "listed, names", [("GPU 0: A\n  MIG 3g: B\nGPU 1: C", ["0", "1"]), ("", [])]
+)
+def test_gpus_are_those_that_nvidia_smi_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, names: list[str]
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\necho '{listed}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    server._gpus_here.cache_clear()
+    try:
+        assert server.gpus() == names
+    finally:
+        server._gpus_here.cache_clear()

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -193,6 +194,20 @@ def test_ctrl_c_ends_a_start(place: Place) -> None:
     stage.send_signal(signal.SIGINT)
     assert stage.wait(10) != 0
     wait_for(lambda: not any(psutil.pid_exists(place.starts()[0][who]) for who in ("pid", "child")))
+
+
+def test_a_start_that_takes_long_is_said_to(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lease, "SAID_EVERY", 0.2)
+    slow = Path("starts_slowly")
+    slow.touch()
+    threading.Timer(3.0, slow.unlink).start()
+    with place.lease() as held:
+        assert ask(held) == says("a")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 2
+    assert lines[0] == f"vLLM: not ready yet, 0 s; its log is in {FOLDER}"
 
 
 def test_stages_that_start_at_the_same_moment_get_one_keeper(place: Place) -> None:

@@ -324,6 +324,20 @@ def test_a_server_that_is_started_anew_is_waited_for_longer_than_any_tries(tmp_p
     assert word.closed
 
 
+def test_that_a_server_is_away_and_that_it_is_back_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def many(engine: VllmEngine) -> Any:
+        return await asyncio.gather(*(engine.generate([n], SAMPLING) for n in range(8)))
+
+    talk(tmp_path, [Server([*[500] * 8, answer()])], many)
+    silent, back = capsys.readouterr().err.splitlines()
+    assert silent == (
+        f"engine: {tmp_path}/0.sock does not answer (status 500: the reason); it is asked again"
+    )
+    assert back == f"engine: {tmp_path}/0.sock answers again, after 0 s"
+
+
 def test_a_server_that_nobody_keeps_is_lost_when_nobody_listens(tmp_path: Path) -> None:
     async def run(replica: str) -> None:
         engine = VllmEngine([replica], "policy", **SETTINGS | {"tries": 2, "kept": None})

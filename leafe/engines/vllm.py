@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import sys
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -88,6 +90,8 @@ class VllmEngine:
         self._structured = structured
         self._kept = kept
         self._sessions: dict[int, aiohttp.ClientSession] = {}
+        self._silent: dict[int, float] = {}
+        """Replicas that do not answer, and since when."""
 
     async def generate(self, prompt: Sequence[int], sampling: Sampling) -> Completion:
         """Ask for one completion; raises EngineLost where no server answers any more."""
@@ -129,11 +133,27 @@ class VllmEngine:
         """Ask once, waiting for a server that its keeper starts anew: the keeper bounds that."""
         while True:
             try:
-                return await self._ask(replica, prompt, sampling)
-            except Away:
-                if self._kept is None:
+                drawn = await self._ask(replica, prompt, sampling)
+            except Unanswered as failed:
+                self._say_silent(replica, failed)
+                if self._kept is None or not isinstance(failed, Away):
                     raise
+            else:
+                self._say_back(replica)
+                return drawn
             await asyncio.sleep(SHORTEST_PAUSE)
+
+    def _say_silent(self, replica: int, why: Unanswered) -> None:
+        """Say once, however many requests wait, why a replica is asked again and again."""
+        if replica not in self._silent:
+            self._silent[replica] = time.monotonic()
+            _say(f"{self._replicas[replica]} does not answer ({why}); it is asked again")
+
+    def _say_back(self, replica: int) -> None:
+        since = self._silent.pop(replica, None)
+        if since is not None:
+            took = time.monotonic() - since
+            _say(f"{self._replicas[replica]} answers again, after {took:.0f} s")
 
     def _replica(self, sampling: Sampling) -> int:
         """Always the same for one key."""
@@ -189,6 +209,10 @@ class VllmEngine:
         if self._structured and sampling.pattern is not None:
             asked["structured_outputs"] = {"regex": sampling.pattern}
         return asked
+
+
+def _say(text: str) -> None:
+    print(f"engine: {text}", file=sys.stderr, flush=True)
 
 
 def read_completion(said: Any, sampling: Sampling) -> Completion:

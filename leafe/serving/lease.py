@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import select
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from leafe.serving.demand import FOLDER, KEEPER, Answer, Demand
 
 KEEPER_SECONDS = 30.0
 """For the keeper to listen; it loads nothing heavy."""
+SAID_EVERY = 15.0
+"""Seconds between two lines that servers are still awaited."""
 GONE = f"the keeper of the servers is gone; see {FOLDER}"
 
 
@@ -27,10 +30,21 @@ class Lease:
         self._trouble: str | None = None
         with suppress(ConnectionError):
             self._connection.sendall(demand.model_dump_json().encode() + b"\n")
+        self._wait()
         answer = heard(self._connection)
         if answer is None or not answer.ready:
             self.close()
             raise BadInput(f"engine: {answer.error if answer else GONE}")
+
+    def _wait(self) -> None:
+        """Until the keeper says something, which may take as long as a large model's start."""
+        began = time.monotonic()
+        while not select.select([self._connection], [], [], SAID_EVERY)[0]:
+            print(
+                f"vLLM: not ready yet, {time.monotonic() - began:.0f} s; its log is in {FOLDER}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def trouble(self) -> str | None:
         """Why the servers are gone for good; None while they are there or on their way back."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,16 @@ def gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
-    # CUDA counts those that are there; in a container, their files may have other numbers.
-    return [str(n) for n, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+    return [str(n) for n in range(_gpus_here())]
+
+
+@cache
+def _gpus_here() -> int:
+    """As many as nvidia-smi lists, by which .ci/install-vllm, too, chooses a build."""
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
 def environment(setup: Setup, replica: int) -> dict[str, str]:
