@@ -159,7 +159,7 @@ def test_more_servers_than_gpus_are_refused(
 
 
 @pytest.mark.parametrize(
-    "listed, names", [("GPU 0: A\n  MIG 3g: B\nGPU 1: C", ["0", "1"]), ("", [])]
+    ("listed", "names"), [("GPU 0: A\n  MIG 3g: B\nGPU 1: C", ["0", "1"]), ("", [])]
 )
 def test_gpus_are_those_that_nvidia_smi_lists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, names: list[str]
