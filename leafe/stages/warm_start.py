@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,13 +12,14 @@ from tempfile import TemporaryDirectory
 
 from leafe import layout
 from leafe.chat import read_prompts
-from leafe.env import Builder, Environment, Teacher
+from leafe.env import Builder, Environment, Lesson, Teacher
 from leafe.envs import make_environment
 from leafe.errors import BadInput, show_value
 from leafe.layout import BASE
 from leafe.lessons import render, words
 from leafe.params import PARAMS_FILE
 from leafe.probe import Probe, probe
+from leafe.progress import Progress
 from leafe.rollout import Agent
 from leafe.seeds import seed_from
 from leafe.stages.acting import ACTING, make_agent, make_chat
@@ -73,7 +74,7 @@ def make_small(stage: Stage, environment: Environment, out: Path) -> Curve:
         )
     model_params, section = stage.params.model, stage.params.warm_start
     seed = seed_from(stage.params.run.seed, "warm_start") % 2**31
-    lessons = list(islice(environment.lessons(section.lessons, seed), section.lessons))
+    lessons = collect(environment.lessons(section.lessons, seed), section.lessons)
     prompts = read_prompts(model_params.prompts)
     texts = [*words(lessons[:TOKENIZER_LESSONS], prompts.turn), prompts.experience, prompts.reflect]
     tokenizer = train_tokenizer(texts, model_params.vocabulary)
@@ -98,6 +99,16 @@ def make_small(stage: Stage, environment: Environment, out: Path) -> Curve:
     curve = train_stage(stage, model, tokenizer, weighted, section, seed)
     save_policy(model, tokenizer, out)
     return curve
+
+
+def collect(lessons: Iterator[Lesson], count: int) -> list[Lesson]:
+    """The first `count`; some environments play each of them."""
+    collected = []
+    with Progress("lessons", count, unit="lessons") as progress:
+        for lesson in islice(lessons, count):
+            collected.append(lesson)
+            progress.advance()
+    return collected
 
 
 def take(given: Path, out: Path) -> Curve:
