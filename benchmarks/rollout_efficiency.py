@@ -18,7 +18,9 @@ from typing import Any
 import aiohttp
 
 from benchmarks.benchmark import Figures
-from benchmarks.served import Served, served
+from benchmarks.padded import padded
+from benchmarks.served import Served, serving
+from benchmarks.small_policy import SmallPolicy, small_policy
 from benchmarks.timed import Timed, timed
 from leafe.engine import Completion, Engine, Sampling
 from leafe.envs.desk import Desk, DeskOptions
@@ -32,6 +34,7 @@ COMPARED = (
 )
 TARGET = "at least 0.85"
 TASKS, SAMPLES, IN_FLIGHT, ROUNDS = 400, 2, 64, 5
+LARGE_TASKS = 200
 
 
 @dataclass
@@ -91,13 +94,20 @@ class Round:
 
 
 def measure(quick: bool) -> Figures:
+    """With the small policy as it is (`small`), and at a large model's cost."""
+    small = small_policy(quick)
+    return of_policy(padded(small), LARGE_TASKS, quick) | {"small": of_policy(small, TASKS, quick)}
+
+
+def of_policy(policy: SmallPolicy, tasks: int, quick: bool) -> dict[str, Any]:
     """Medians over the rounds, rollouts and raw requests in turns; a small round warms both up."""
-    server = served(quick)
-    desk = Desk(DeskOptions(train_tasks=TASKS, test_tasks=1))
-    tasks = desk.tasks("train")[: 3 if quick else TASKS]
-    compare(server, desk, tasks[:IN_FLIGHT])
-    rounds = [compare(server, desk, tasks) for _ in range(1 if quick else ROUNDS)]
-    return figures(rounds) | {"tasks": len(tasks), "samples": SAMPLES, "in_flight": IN_FLIGHT}
+    desk = Desk(DeskOptions(train_tasks=tasks, test_tasks=1))
+    tickets = desk.tasks("train")[: 3 if quick else tasks]
+    with serving(policy) as server:
+        compare(server, desk, tickets[:IN_FLIGHT])
+        rounds = [compare(server, desk, tickets) for _ in range(1 if quick else ROUNDS)]
+    settings = {"tasks": len(tickets), "samples": SAMPLES, "in_flight": IN_FLIGHT}
+    return figures(rounds) | settings | {"parameters": policy.model.num_parameters()}
 
 
 def figures(rounds: Sequence[Round]) -> dict[str, Any]:

@@ -1,24 +1,23 @@
-"""The small policy behind a vLLM server of its own, started once for all benchmarks of a run."""
+"""A policy behind a vLLM server of its own; benchmarks with the same policy share it."""
 
 from __future__ import annotations
 
 import atexit
-from contextlib import chdir
+from collections.abc import Iterator
+from contextlib import chdir, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
 import aiohttp
 
 from benchmarks.benchmark import CannotRun
-from benchmarks.small_policy import CONTEXT, SmallPolicy, small_policy
+from benchmarks.small_policy import CONTEXT, SmallPolicy
 from leafe.engines.vllm import VllmEngine
 from leafe.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,9 @@ class Served:
         assert answer == {"success": True}, answer
 
 
-@cache
-def served(quick: bool) -> Served:
-    """Start it; CannotRun where there is no vLLM. It ends with this process."""
+@contextmanager
+def serving(policy: SmallPolicy) -> Iterator[Served]:
+    """A server of it, the one before if that has the same; CannotRun where there is no vLLM."""
     from leafe.params import load_params
     from leafe.serving.demand import Demand, server_socket
     from leafe.serving.lease import Lease
@@ -66,10 +65,7 @@ def served(quick: bool) -> Served:
     from leafe.training.checkpoint import save_policy
 
     params = load_params(ROOT / "params.yaml")
-    home = TemporaryDirectory()
-    folder = Path(home.name)
-    atexit.register(home.cleanup)
-    policy = small_policy(quick)
+    folder = home()
     save_policy(policy.model, policy.tokenizer, folder / "policy")
     weights = weights_of(folder / "policy")
     try:
@@ -79,5 +75,13 @@ def served(quick: bool) -> Served:
             lease = Lease(Demand(setup=setup, weights=weights))
     except BadInput as missing:
         raise CannotRun(str(missing)) from missing
-    atexit.register(lease.close)
-    return Served(policy, str(folder / server_socket(0)), weights.model)
+    with closing(lease):
+        yield Served(policy, str(folder / server_socket(0)), weights.model)
+
+
+@cache
+def home() -> Path:
+    """Where the server's keeper lives, until this process ends."""
+    folder = TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)

@@ -21,7 +21,8 @@ from typing import Any
 
 from benchmarks.benchmark import CannotRun, Figures
 from benchmarks.rollout_efficiency import play
-from benchmarks.served import ROOT, Served, served
+from benchmarks.served import ROOT, Served, serving
+from benchmarks.small_policy import small_policy
 from benchmarks.timed import timed
 from leafe.chat import read_prompts
 from leafe.envs.desk import Desk, DeskOptions
@@ -51,11 +52,13 @@ class Pass:
 def measure(quick: bool) -> Figures:
     """Medians over the rounds, both sides in turns; one round before them warms both up."""
     python = python_of_verifiers()
-    server = served(quick)
     desk = Desk(DeskOptions(train_tasks=TASKS, test_tasks=1))
     tasks = 3 if quick else TASKS
     rounds = []
-    with verifiers(python, settings(server, tasks)) as theirs:
+    with (
+        serving(small_policy(quick)) as server,
+        verifiers(python, settings(server, tasks)) as theirs,
+    ):
         for _ in range(2 if quick else 1 + ROUNDS):
             asyncio.run(server.forget())
             mine = ours(server, desk, tasks)

@@ -16,8 +16,9 @@ from aiohttp import web
 
 from benchmarks import rollout_efficiency, versus_verifiers
 from benchmarks.benchmark import CannotRun
+from benchmarks.padded import padded
 from benchmarks.rollout_efficiency import Recorded, Round, compare, figures
-from benchmarks.served import Served, served
+from benchmarks.served import Served, serving
 from benchmarks.small_policy import small_policy
 from benchmarks.timed import Timed
 from benchmarks.versus_verifiers import Pass
@@ -149,10 +150,23 @@ def test_without_vllm_or_verifiers_their_benchmarks_say_so(
     params = (Path(__file__).parents[1] / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(re.sub(r"(\n  python: ).*", r"\1nowhere/python", params))
     monkeypatch.setattr("benchmarks.served.ROOT", tmp_path)
-    served.cache_clear()
-    with pytest.raises(CannotRun, match="nowhere/python"):
-        served(quick=True)
+    with (
+        pytest.raises(CannotRun, match="nowhere/python"),
+        serving(small_policy(quick=True)),
+    ):
+        pass
     monkeypatch.setattr(versus_verifiers, "VENV", tmp_path / "venv")
     monkeypatch.setattr(versus_verifiers.sys, "executable", "/bin/false")
     with pytest.raises(CannotRun, match="verifiers cannot be installed"):
         versus_verifiers.python_of_verifiers()
+
+
+def test_a_padded_policy_says_what_the_small_one_says() -> None:
+    import torch
+
+    policy = small_policy(quick=True)
+    large = padded(policy, width=500)
+    prompt = torch.tensor([policy.chat.encode_action(ANSWER)])
+    assert large.model.num_parameters() > 2 * policy.model.num_parameters()
+    with torch.inference_mode():
+        assert torch.allclose(large.model(prompt).logits, policy.model(prompt).logits, atol=1e-6)
