@@ -1,8 +1,8 @@
 """How one cooks who reads a recipe well and does not keep to it: warm-start lessons.
 
 The games are others than those that the pupil will be put before, and in every lesson their foods
-and their cuts bear each other's names, so that a few games give many recipes. The cook goes by the
-game's walkthrough a share of the time and otherwise does something that a kitchen suggests.
+and their cuts bear each other's names, so that a few games give many recipes. The cook knows the
+order of things, but heats and cuts by habit, and sometimes does whatever a kitchen suggests.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from leafe.envs.textworld import TextWorld
 
 LESSON_GAMES = 100
-RIGHT = 0.65
-"""Share of commands that lead on; the others are whatever a kitchen suggests."""
+ORDERLY = 0.85
+"""Share of commands that the meal wants next; the others are whatever a kitchen suggests."""
+HABIT = 0.9
+"""Share of heats and cuts in any way, whatever the recipe says of it."""
 NOTES_FOLLOWED = 0.97
 READ = "examine cookbook"
 RECIPE = "Recipe #1"
@@ -168,13 +170,21 @@ class Cook:
     def move(
         self, observations: Sequence[str], actions: Sequence[str], notes: Mapping[int, str]
     ) -> str:
-        """A note's command, one that leads on, or whatever."""
+        """A note's command, one that leads on, perhaps done by habit, or whatever."""
         noted = re.search(r", but (.+)\.", notes.get(len(actions), ""))
         if noted and self._rng.random() < NOTES_FOLLOWED:
             return noted.group(1)
-        if self._rng.random() < RIGHT:
-            return self._rng.choice(self._leads_on(observations, actions))
-        return self._whatever()
+        if self._rng.random() >= ORDERLY:
+            return self._whatever()
+        command = self._rng.choice(self._leads_on(observations, actions))
+        return self._by_habit(command) if self._rng.random() < HABIT else command
+
+    def _by_habit(self, command: str) -> str:
+        """The same with the first best stove or cut."""
+        verb, _, food = command.partition(" ")
+        if verb == "cook":
+            return f"{command.rpartition(' ')[0]} {self._rng.choice(STOVES)}"
+        return f"{self._rng.choice(CUTS)} {food}" if verb in CUTS else command
 
     def _leads_on(self, observations: Sequence[str], actions: Sequence[str]) -> list[str]:
         """The commands of the walkthrough that can be given now."""
