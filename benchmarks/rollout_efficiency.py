@@ -30,7 +30,7 @@ from leafe.task import Task
 
 COMPARED = (
     "useful sampled tokens a second in rollouts / of the same requests sent to the same vLLM server"
-    " without environments, at the cost of 28 million parameters; `small`: of the small model itself"
+    " without environments, at the cost of 28 million parameters; `small`: of the small model"
 )
 TARGET = "at least 0.85"
 TASKS, SAMPLES, IN_FLIGHT, ROUNDS = 400, 2, 64, 5
