@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -175,11 +175,11 @@ async def send(server: Served, bodies: Sequence[bytes]) -> Sequence[bytes]:
     waiting, answers = iter(bodies), list[bytes]()
     headers = {"Content-Type": "application/json"}
 
-    async def seat(session: aiohttp.ClientSession, waiting: Iterator[bytes]) -> None:
+    async def seat(session: aiohttp.ClientSession) -> None:
         for body in waiting:
             async with session.post("/v1/completions", data=body, headers=headers) as said:
                 answers.append(await said.read())
 
     async with server.session() as session:
-        await asyncio.gather(*(seat(session, waiting) for _ in range(IN_FLIGHT)))
+        await asyncio.gather(*(seat(session) for _ in range(IN_FLIGHT)))
     return answers

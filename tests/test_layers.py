@@ -106,18 +106,8 @@ def test_the_walk_sees_an_import_that_points_up(tmp_path: Path) -> None:
 
 # What gives results no shape that their data and parameters would not show.
 AROUND = {"errors", "params", "chain", "layout", "text", "yaml_file", "commit", "command"}
-AROUND |= {
-    "journal",
-    "lock",
-    "orphans",
-    "progress",
-    "tracking",
-    "store",
-    "task",
-    "episode",
-    "example",
-}
-AROUND |= {"sections", "training_sections", "planning"}
+AROUND |= {"journal", "lock", "orphans", "progress", "tracking", "store"}
+AROUND |= {"task", "episode", "example", "sections", "training_sections", "planning"}
 AROUND |= PORTS
 
 
